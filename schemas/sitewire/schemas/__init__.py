@@ -1,0 +1,10 @@
+"""What travels between a collector and a worker, and nothing else.
+
+Lives here: records, holes, the envelope and its codec, subjects, accounts, receipts, and
+their limits. May be changed here: anything that keeps the golden vectors readable; a new
+meaning of old bytes needs a new ``limits.SCHEMA_VERSION``. May import: the standard library
+and msgpack.
+
+Reading order: ``record`` -> ``hole`` -> ``envelope`` -> ``codec`` -> ``subject``, then
+``account`` and ``receipt``, which count what the former carried.
+"""

@@ -1,0 +1,130 @@
+"""What a writer's publisher says of it: how much there is, how much has reached the stream.
+
+Kept in a stream with one message a subject, ``account.<site>.<run>.<writer>``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgpack
+
+from sitewire.schemas import limits
+from sitewire.schemas.codec import check, index, is_text, read_map
+from sitewire.schemas.record import RecordClass
+
+_KEYS = frozenset({"v", "classes", "alive", "ended", "refused", "experiment", "started"})
+
+
+@dataclass(frozen=True, slots=True)
+class ClassAccount:
+    """Counts of one class of one writer.
+
+    Attributes:
+        assigned: indexes given out by log calls: 0 to ``assigned - 1``.
+        published: indexes that the stream has acknowledged, holes included: 0 to ``published - 1``.
+        held: the oldest index that the spool could still send again.
+    """
+
+    assigned: int
+    published: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The state of one writer.
+
+    Attributes:
+        classes: per class that the writer has logged to.
+        alive: the writer's process held its lock when this was written.
+        ended: the writer's ``run_end`` is in the spool; no index will follow.
+        refused: log calls that were refused and got no index, by reason.
+        experiment: the run's experiment.
+        started: when the writer began, seconds since the epoch.
+    """
+
+    classes: Mapping[RecordClass, ClassAccount]
+    alive: bool
+    ended: bool
+    refused: Mapping[str, int] = field(default_factory=dict)
+    experiment: str = "default"
+    started: float = 0.0
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything that the writer assigned has reached the stream."""
+        return all(item.published >= item.assigned for item in self.classes.values())
+
+
+def encode_account(account: Account) -> bytes:
+    """Write an account as MessagePack."""
+    body = {
+        "v": limits.SCHEMA_VERSION,
+        "classes": {str(name): (c.assigned, c.published, c.held) for name, c in account.classes.items()},
+        "alive": account.alive,
+        "ended": account.ended,
+        "refused": dict(account.refused),
+        "experiment": account.experiment,
+        "started": account.started,
+    }
+    return bytes(msgpack.packb(body))
+
+
+def decode_account(data: bytes) -> Account:
+    """Read and check an account.
+
+    Raises:
+        EnvelopeError: too large, malformed or of another version.
+    """
+    body = read_map(data, limits.MAX_STATE_BYTES)
+    check(body.keys() == _KEYS, "an account has the keys " + " ".join(sorted(_KEYS)))
+    check(type(body["alive"]) is bool and type(body["ended"]) is bool, "alive, ended: booleans")
+    check(is_text(body["experiment"], limits.MAX_EXPERIMENT_BYTES), "experiment: a name")
+    check(type(body["started"]) is float and 0.0 <= body["started"] < limits.MAX_TIME, "started: a time")
+    return Account(
+        _read_classes(body["classes"]), body["alive"], body["ended"], read_counts(body["refused"]), body["experiment"],
+        body["started"],
+    )
+
+
+def _read_classes(items: object) -> dict[RecordClass, ClassAccount]:
+    return {read_class(name): _read_class_account(counts) for name, counts in as_map(items).items()}
+
+
+def _read_class_account(counts: object) -> ClassAccount:
+    check(isinstance(counts, tuple) and len(counts) == 3, "a class's account is [assigned, published, held]")
+    assigned, published, held = (index(count, "account") for count in counts)  # type: ignore[attr-defined]
+    check(published <= assigned, "published: no more than assigned")
+    return ClassAccount(assigned, published, held)
+
+
+def as_map(value: object) -> dict[str, Any]:
+    """Return the map if it is one with text keys.
+
+    Raises:
+        MalformedEnvelope: it is not.
+    """
+    check(isinstance(value, dict) and all(type(key) is str for key in value), "not a map with text keys")
+    return value  # type: ignore[return-value]  # checked above
+
+
+def read_class(name: str) -> RecordClass:
+    """Return the class of that name.
+
+    Raises:
+        MalformedEnvelope: there is none.
+    """
+    check(name in RecordClass.__members__.values(), f"unknown class {name!r:.40}")
+    return RecordClass(name)
+
+
+def read_counts(value: object) -> dict[str, int]:
+    """Return a map of counts if it is one.
+
+    Raises:
+        MalformedEnvelope: it is not.
+    """
+    return {name: index(count, "count") for name, count in as_map(value).items()}

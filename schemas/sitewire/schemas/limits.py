@@ -1,0 +1,45 @@
+"""Bounds that both ends keep. Sizes are bytes of UTF-8 or of MessagePack unless said otherwise."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SCHEMA_VERSION: Final = 1
+
+MAX_NAME_CHARACTERS: Final = 64
+"""Of a site or run name, in characters (code points)."""
+
+MAX_TOKEN_BYTES: Final = 200
+"""Of an escaped name; keeps a whole subject far below the server's 4 KiB control line."""
+
+MAX_EXPERIMENT_BYTES: Final = 256
+MAX_RECORD_NAME_BYTES: Final = 1024
+"""Longer than any tracker takes (MLflow: 250 characters); a sink says what it refuses."""
+
+MAX_RECORD_BYTES: Final = 256 * 1024
+"""One packed record. A larger value is refused in the log call."""
+
+MAX_ENVELOPE_BYTES: Final = 512 * 1024
+"""Half of the server's default payload limit of 1 MiB."""
+
+ENVELOPE_TARGET_BYTES: Final = 64 * 1024
+"""A publisher closes an envelope once it is this large: 32 to 64 kB carry the most points a second (measured)."""
+
+MAX_ENVELOPE_RECORDS: Final = 4096
+MAX_ENVELOPE_HOLES: Final = 1024
+
+MAX_INDEX: Final = 2**62
+"""Indexes and counts stay below this, so that sums fit a signed 64-bit integer."""
+
+MIN_STEP: Final = -(2**63)
+MAX_STEP: Final = 2**63 - 1
+"""A step is a signed 64-bit integer in TensorBoard, MLflow and W&B alike."""
+
+MAX_TIME: Final = 253402300800.0
+"""Seconds since the epoch, exclusive: the year 10000, where trackers' date types end."""
+
+MAX_STATE_BYTES: Final = 512 * 1024
+"""Of an account or a receipt."""
+
+WRITER_BYTES: Final = 16
+"""A writer's identity: 128 random bits."""
