@@ -1,0 +1,204 @@
+"""A connection to the broker that comes back by itself.
+
+What differs from nats-py's defaults, and why: it reconnects for ever (they stop after 60 attempts),
+with jitter (a hub that restarts would meet all sites at the same instants), notices a dead link
+within 30 s (4 to 6 minutes), and prints nothing. Read in the source of 2.16.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
+
+import nats.errors
+from nats.aio.client import Client, Server
+
+from sitewire.broker_config.credentials import credential_options
+from sitewire.broker_config.errors import (
+    AccessRefused,
+    BrokerError,
+    BrokerUnreachable,
+    Misuse,
+    map_error,
+    mapped_errors,
+)
+
+__all__ = ["Endpoint", "EventKind", "OnEvent", "check_url", "connect", "map_error", "mapped_errors", "masked"]
+
+EventKind: TypeAlias = Literal["disconnected", "reconnected", "closed", "error", "lame_duck"]
+OnEvent: TypeAlias = Callable[[EventKind, str], None]
+
+CONNECT_TIMEOUT_SECONDS: Final = 5
+PING_SECONDS: Final = 10
+PINGS: Final = 2
+"""A link is given up after this many unanswered pings: within 30 s."""
+
+RECONNECT_FIRST_SECONDS: Final = 0.5
+RECONNECT_MOST_SECONDS: Final = 4.0
+"""Bounds of the jittered wait before an attempt: back within 5 s of a link's return."""
+
+
+_SCHEMES: Final = ("nats", "tls")
+_CONNECT_FAILURES: Final = (BrokerError, OSError, nats.errors.Error)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Endpoint:
+    """Where the broker is and who we are there.
+
+    Attributes:
+        url: ``nats://`` or ``tls://``; may hold a user and password, or a token.
+        creds: a ``.creds`` file, or a file with an nkey seed.
+        ca: a PEM file with the authority that signed the server's certificate; the system's otherwise.
+    """
+
+    url: str
+    creds: Path | None = None
+    ca: Path | None = None
+
+    @property
+    def place(self) -> str:
+        """The URL without its secrets, for people and logs."""
+        return masked(self.url)
+
+    def __repr__(self) -> str:
+        """Return the fields, the user and password masked."""
+        return f"Endpoint(url={self.place!r}, creds={str(self.creds)!r}, ca={str(self.ca)!r})"
+
+
+def masked(url: str) -> str:
+    """Return the URL with ``***`` in the place of user and password, whatever is wrong with it otherwise."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "***" if "@" in url else url
+    _, at, host = parts.netloc.rpartition("@")
+    if not at:
+        # Without `//` the user info is part of the path.
+        return f"***@{url.rpartition('@')[2]}" if "@" in url else url
+    return urlunsplit(parts._replace(netloc=f"***@{host}"))
+
+
+def check_url(url: str) -> None:
+    """Refuse what cannot be the URL of a server.
+
+    Raises:
+        Misuse: it is not ``nats://host[:port]`` or ``tls://host[:port]``.
+    """
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        msg = f"not the URL of a broker, which is nats://host:port or tls://host:port: {masked(url)!r}"
+        raise Misuse(msg)
+
+
+async def connect(endpoint: Endpoint, *, name: str, on_event: OnEvent | None = None) -> Client:
+    """Connect, and stay connected until ``close`` or ``drain``.
+
+    Only the first attempt can fail here. Later the client reconnects for ever, unless the server
+    itself closes the connection for a reason that it names (credentials expired, say): then
+    ``on_event`` hears ``closed``, calls raise ``ConnectionLost`` once mapped, and the caller connects anew.
+
+    Args:
+        endpoint: where to, and as whom.
+        name: shown by the server in its lists of connections.
+        on_event: called on the loop with what happens to the connection; must return at once.
+
+    Raises:
+        BrokerUnreachable: nobody answers there as a NATS server.
+        AccessRefused: the server does not want these credentials, or we not its certificate.
+        Misuse: the URL is none.
+    """
+    check_url(endpoint.url)
+    options = await credential_options(endpoint.creds)
+    if endpoint.ca is not None:
+        options["tls"] = await asyncio.to_thread(_tls, endpoint.ca)
+    events = _Events(on_event)
+    client = Client()
+    try:
+        await _dial(client, endpoint, name, {**options, **events.callbacks(client)})
+    except BaseException as error:  # cancellation too: no half-open client may stay behind
+        events.phase = "failed"
+        await client.close()
+        if isinstance(error, _CONNECT_FAILURES):
+            raise _first_failure(endpoint, error) from error
+        raise
+    events.phase = "open"
+    return client
+
+
+async def _dial(client: Client, endpoint: Endpoint, name: str, options: dict[str, Any]) -> None:
+    await client.connect(
+        servers=endpoint.url,
+        name=name,
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        max_reconnect_attempts=-1,
+        ping_interval=PING_SECONDS,
+        max_outstanding_pings=PINGS,
+        reconnect_to_server_handler=_next_attempt,
+        **options,
+    )
+
+
+class _Events:
+    """nats-py's callbacks. Before the first connection an error ends the attempt; nats-py would go on for ever."""
+
+    def __init__(self, report: OnEvent | None) -> None:
+        self._report = report
+        self.phase: Literal["connecting", "open", "failed"] = "connecting"
+
+    def callbacks(self, client: Client) -> dict[str, Any]:
+        async def error_cb(error: Exception) -> None:
+            if self.phase == "connecting":
+                raise map_error(error) from error
+            self._tell("error", str(error) or type(error).__name__)
+
+        def callback(kind: EventKind) -> Callable[[], Awaitable[None]]:
+            async def tell() -> None:
+                self._tell(kind, str(client.last_error or ""))
+
+            return tell
+
+        return {
+            "error_cb": error_cb,
+            "disconnected_cb": callback("disconnected"),
+            "reconnected_cb": callback("reconnected"),
+            "closed_cb": callback("closed"),
+            "lame_duck_mode_cb": callback("lame_duck"),
+        }
+
+    def _tell(self, kind: EventKind, text: str) -> None:
+        if self._report is not None and self.phase == "open":
+            self._report(kind, text.removeprefix("nats: "))
+
+
+def _next_attempt(servers: list[Server], _info: dict[str, Any]) -> tuple[Server, float]:
+    server = min(servers, key=lambda item: item.reconnects)
+    most = min(RECONNECT_MOST_SECONDS, RECONNECT_FIRST_SECONDS * 2.0 ** min(server.reconnects, 10))
+    return server, random.uniform(0.05, most)  # noqa: S311  jitter, no secret
+
+
+def _tls(ca: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(ca))
+    except OSError as error:
+        msg = f"the certificate authority cannot be read: {ca}: {error.strerror or error}"
+        raise AccessRefused(msg) from error
+
+
+def _first_failure(endpoint: Endpoint, error: BaseException) -> BrokerError:
+    found = map_error(error)
+    # Before a connection a refusal comes as text: -ERR 'Authorization Violation'.
+    refused = isinstance(found, AccessRefused) or "authorization" in str(found).lower()
+    if refused:
+        return AccessRefused(f"{endpoint.place} refuses us: {found}")
+    return BrokerUnreachable(f"{endpoint.place} is not reachable: {found}")

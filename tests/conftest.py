@@ -1,0 +1,73 @@
+"""What every test stands on: a clean environment, a watched event loop, a real broker when asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from blockbuster import BlockBuster
+
+ROOT = Path(__file__).parent.parent
+if str(ROOT / "tests") not in sys.path:
+    sys.path.insert(0, str(ROOT / "tests"))  # importlib mode adds nothing by itself
+
+from support.nats import MakeServer, NatsServer  # noqa: E402  the line above makes it importable
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No SITEWIRE_* variable of the developer reaches a test, and none writes to a real home."""
+    for name in [name for name in os.environ if name.startswith("SITEWIRE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_blocked_loop() -> Iterator[None]:
+    """A call that blocks an event loop, made from our own code, fails the test."""
+    watch = _watch_our_code()
+    watch.activate()
+    yield
+    watch.deactivate()
+
+
+@pytest.fixture
+def make_nats_server(tmp_path: Path) -> Iterator[MakeServer]:
+    """A function that starts a server: ``make_nats_server(name="hub", more="authorization {...}")``."""
+    servers: list[NatsServer] = []
+
+    def make(name: str = "nats", more: str = "") -> NatsServer:
+        server = NatsServer(tmp_path / name, more)
+        servers.append(server)
+        server.start()
+        return server
+
+    yield make
+    for server in servers:
+        server.kill()
+
+
+@pytest.fixture
+def nats_server(make_nats_server: MakeServer) -> NatsServer:
+    """A running nats-server with JetStream on disk, for this test alone."""
+    return make_nats_server()
+
+
+def _watch_our_code() -> BlockBuster:
+    watch = BlockBuster(scanned_modules=[_stand_in(root) for root in sorted(ROOT.glob("*/sitewire"))])
+    # nats-py asks for credentials on the loop, once a connection: a file of a few hundred bytes.
+    for function in ("io.BufferedReader.read", "os.read", "io.TextIOWrapper.read", "os.stat"):
+        if function in watch.functions:
+            watch.functions[function].can_block_in("credentials.py", {"<lambda>", "_jwt_reader", "_signer"})
+    return watch
+
+
+def _stand_in(root: Path) -> ModuleType:
+    # BlockBuster asks a module for its path, and looks at a namespace's first portion only.
+    module = ModuleType("sitewire")
+    module.__path__ = [str(root)]
+    return module
