@@ -1,0 +1,104 @@
+"""What can go wrong in a worker. The types alone decide whether a retry can help.
+
+::
+
+    WorkerError
+    ├── Temporary              try again, with backoff, for as long as it takes
+    │   ├── SinkBusy           another owner holds the partition's lock
+    │   └── SinkUnavailable    the operating system said no: a full disk, a bad block, no permission
+    └── Permanent              trying again cannot help
+        ├── MissingExtra       a library of the sink is not installed
+        ├── SinkMisconfigured  the sink's place or type cannot work as it is configured
+        ├── PlaceUnreadable    the place holds progress that this build cannot read
+        └── OutOfOrder         a delivery does not begin where its numbering stands
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+MISCONFIGURED_ERRNOS: Final = frozenset({errno.ENAMETOOLONG})
+"""The only errors of the operating system that no operator can make go away while the worker runs.
+
+All others are temporary: a disk is emptied, a mount comes back, a mode is changed, a file in the way is removed.
+Called permanent, they would send good records to the dead letters.
+"""
+
+
+class WorkerError(Exception):
+    """Base of everything that this folder raises."""
+
+
+class Temporary(WorkerError):
+    """Trying again may help."""
+
+
+class Permanent(WorkerError):
+    """Trying again cannot help."""
+
+
+class SinkBusy(Temporary):
+    """A partition of a sink's place is held by another owner; the message names lock file and holder."""
+
+
+class SinkUnavailable(Temporary):
+    """The operating system refused an operation on the sink's place.
+
+    Attributes:
+        errno: its number, 0 if it gave none.
+    """
+
+    def __init__(self, message: str, number: int = 0) -> None:
+        super().__init__(message)
+        self.errno = number
+
+
+class MissingExtra(Permanent):
+    """A library that the sink needs is not installed.
+
+    Attributes:
+        extra: the extra of this distribution to install.
+    """
+
+    def __init__(self, extra: str, library: str | None) -> None:
+        super().__init__(f"{library or 'a library'} is not installed; install it with: pip install 'sitewire[{extra}]'")
+        self.extra = extra
+
+
+class SinkMisconfigured(Permanent):
+    """The sink cannot work as it is configured."""
+
+
+class PlaceUnreadable(Permanent):
+    """A file of the sink's place holds what this build cannot read."""
+
+
+class OutOfOrder(Permanent):
+    """A delivery does not begin where its numbering stands: a fault in the caller, never in the data."""
+
+
+def from_os_error(error: OSError, place: Path) -> WorkerError:
+    """Return our error for one of the operating system; every number has one.
+
+    Args:
+        error: what was raised.
+        place: the file or directory worked on, for the message; the error's own file name goes first.
+    """
+    where = error.filename or place
+    message = f"{where}: {error.strerror or error}"
+    if error.errno in MISCONFIGURED_ERRNOS:
+        return SinkMisconfigured(message)
+    return SinkUnavailable(message, error.errno or 0)
+
+
+@contextmanager
+def os_errors_as_ours(place: Path) -> Iterator[None]:
+    """Raise ``from_os_error`` in the place of an ``OSError``: the edge to the file system."""
+    try:
+        yield
+    except OSError as error:
+        raise from_os_error(error, place) from error
