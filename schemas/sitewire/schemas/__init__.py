@@ -5,6 +5,8 @@ their limits. May be changed here: anything that keeps the golden vectors readab
 meaning of old bytes needs a new ``limits.SCHEMA_VERSION``. May import: the standard library
 and msgpack.
 
-Reading order: ``record`` -> ``hole`` -> ``envelope`` -> ``codec`` -> ``subject``, then
-``account`` and ``receipt``, which count what the former carried.
+Reading order: ``record`` -> ``hole`` -> ``envelope`` -> ``subject`` -> ``codec``, which stands on
+``wire`` (bytes to plain values), ``kind`` (values of each kind) and ``scalars`` (the fast way);
+then ``account`` and ``receipt``, which count what the former carried, and ``asyncapi``, which
+describes all of it.
 """

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgpack
 
 from sitewire.schemas import limits
-from sitewire.schemas.codec import check, index, is_text, read_map
+from sitewire.schemas.errors import MalformedEnvelope
 from sitewire.schemas.record import RecordClass
+from sitewire.schemas.wire import array, check, counts, index, is_text, is_time, read_map, shown, text_map
 
+_CLASSES = frozenset(RecordClass)
 _KEYS = frozenset({"v", "classes", "alive", "ended", "refused", "experiment", "started"})
 
 
@@ -83,48 +84,36 @@ def decode_account(data: bytes) -> Account:
     check(body.keys() == _KEYS, "an account has the keys " + " ".join(sorted(_KEYS)))
     check(type(body["alive"]) is bool and type(body["ended"]) is bool, "alive, ended: booleans")
     check(is_text(body["experiment"], limits.MAX_EXPERIMENT_BYTES), "experiment: a name")
-    check(type(body["started"]) is float and 0.0 <= body["started"] < limits.MAX_TIME, "started: a time")
+    check(is_time(body["started"]), "started: a time")
     return Account(
-        _read_classes(body["classes"]), body["alive"], body["ended"], read_counts(body["refused"]), body["experiment"],
+        _read_classes(body["classes"]),
+        body["alive"],
+        body["ended"],
+        counts(body["refused"], "refused"),
+        body["experiment"],
         body["started"],
     )
 
 
-def _read_classes(items: object) -> dict[RecordClass, ClassAccount]:
-    return {read_class(name): _read_class_account(counts) for name, counts in as_map(items).items()}
+def _read_classes(value: object) -> dict[RecordClass, ClassAccount]:
+    return {read_class(name): _read_class_account(item) for name, item in text_map(value, "classes").items()}
 
 
-def _read_class_account(counts: object) -> ClassAccount:
-    check(isinstance(counts, tuple) and len(counts) == 3, "a class's account is [assigned, published, held]")
-    assigned, published, held = (index(count, "account") for count in counts)  # type: ignore[attr-defined]
+def _read_class_account(value: object) -> ClassAccount:
+    item = array(value, "classes")
+    check(len(item) == 3, "a class's account is [assigned, published, held]")
+    assigned, published, held = (index(count, "classes") for count in item)
     check(published <= assigned, "published: no more than assigned")
     return ClassAccount(assigned, published, held)
 
 
-def as_map(value: object) -> dict[str, Any]:
-    """Return the map if it is one with text keys.
-
-    Raises:
-        MalformedEnvelope: it is not.
-    """
-    check(isinstance(value, dict) and all(type(key) is str for key in value), "not a map with text keys")
-    return value  # type: ignore[return-value]  # checked above
-
-
-def read_class(name: str) -> RecordClass:
+def read_class(name: object) -> RecordClass:
     """Return the class of that name.
 
     Raises:
         MalformedEnvelope: there is none.
     """
-    check(name in RecordClass.__members__.values(), f"unknown class {name!r:.40}")
+    if type(name) is not str or name not in _CLASSES:
+        msg = f"unknown class {shown(name)}"
+        raise MalformedEnvelope(msg)
     return RecordClass(name)
-
-
-def read_counts(value: object) -> dict[str, int]:
-    """Return a map of counts if it is one.
-
-    Raises:
-        MalformedEnvelope: it is not.
-    """
-    return {name: index(count, "count") for name, count in as_map(value).items()}

@@ -4,6 +4,7 @@
 
     SchemaError
     ├── NameRefused            a site or run name that no subject can hold
+    ├── RecordRefused          a record that no envelope can hold
     ├── SubjectError           not a subject of ours, or not written canonically
     └── EnvelopeError          bytes that are not an envelope (all of them permanent)
         ├── EnvelopeTooLarge   refused before it is decoded
@@ -13,6 +14,8 @@
 
 from __future__ import annotations
 
+from sitewire.schemas import limits
+
 
 class SchemaError(Exception):
     """Base of everything that this folder raises."""
@@ -20,6 +23,10 @@ class SchemaError(Exception):
 
 class NameRefused(SchemaError, ValueError):
     """A site or run name is empty, too long, or not text that UTF-8 can hold."""
+
+
+class RecordRefused(SchemaError, ValueError):
+    """A record's name, value, time or step is mistyped, out of its range or too large."""
 
 
 class SubjectError(SchemaError, ValueError):
@@ -52,7 +59,9 @@ class UnknownVersion(EnvelopeError):
     """
 
     def __init__(self, version: object) -> None:
-        super().__init__(f"schema version {version!r} is unknown; this build reads version 1")
+        # A hostile version may be nested deeper than repr can go.
+        shown = str(version) if type(version) is int else f"of type {type(version).__name__}"
+        super().__init__(f"schema version {shown} is unknown; this build reads version {limits.SCHEMA_VERSION}")
         self.version = version
 
 

@@ -24,7 +24,7 @@ class Hole(NamedTuple):
 
     name: HoleName
     first: int
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody asks of a hole
 
     @property
     def end(self) -> int:

@@ -28,6 +28,9 @@ ENVELOPE_TARGET_BYTES: Final = 64 * 1024
 MAX_ENVELOPE_RECORDS: Final = 4096
 MAX_ENVELOPE_HOLES: Final = 1024
 
+MAX_ITEMS: Final = 4096
+"""Of any one array or map, since a decoder allocates what a header announces: records, params of ``hparams``."""
+
 MAX_INDEX: Final = 2**62
 """Indexes and counts stay below this, so that sums fit a signed 64-bit integer."""
 
@@ -40,6 +43,9 @@ MAX_TIME: Final = 253402300800.0
 
 MAX_STATE_BYTES: Final = 512 * 1024
 """Of an account or a receipt."""
+
+MAX_POSITIONS: Final = 16384
+"""Of a receipt: writers times classes. Each DataLoader worker of each epoch can be a writer."""
 
 WRITER_BYTES: Final = 16
 """A writer's identity: 128 random bits."""

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 import msgpack
 
 from sitewire.schemas import limits
-from sitewire.schemas.account import as_map, read_class, read_counts
-from sitewire.schemas.codec import check, index, is_text, read_map
+from sitewire.schemas.account import read_class
 from sitewire.schemas.errors import MalformedEnvelope, SubjectError
 from sitewire.schemas.hole import HoleName
 from sitewire.schemas.record import RecordClass
 from sitewire.schemas.subject import parse_writer
+from sitewire.schemas.wire import array, check, counts, index, is_text, is_time, read_map, shown
 
 _KEYS = frozenset({"v", "positions", "duplicates", "times", "sink"})
+_HOLES = frozenset(HoleName)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -102,16 +103,12 @@ def decode_receipt(data: bytes) -> Receipt:
     Raises:
         EnvelopeError: too large, malformed or of another version.
     """
-    body = read_map(data, limits.MAX_STATE_BYTES)
+    body = read_map(data, limits.MAX_STATE_BYTES, limits.MAX_POSITIONS)
     check(body.keys() == _KEYS, "a receipt has the keys " + " ".join(sorted(_KEYS)))
     check(is_text(body["sink"], limits.MAX_STATE_BYTES), "sink: an identity")
-    check(isinstance(body["positions"], tuple), "positions: an array")
-    times = body["times"]
-    check(
-        isinstance(times, tuple) and len(times) == 2 and all(type(time) is float for time in times),
-        "times: two floats",
-    )
-    positions = dict(_read_position(item) for item in body["positions"])
+    times = array(body["times"], "times")
+    check(len(times) == 2 and all(map(is_time, times)), "times: [first, last]")
+    positions = _read_positions(body["positions"])
     return Receipt(body["sink"], positions, index(body["duplicates"], "duplicates"), times[0], times[1])
 
 
@@ -127,15 +124,18 @@ def position_fields(position: Position) -> list[object]:
     ]
 
 
-def read_position(fields: object) -> Position:
-    """Read what ``position_fields`` wrote.
+def read_position(value: object) -> Position:
+    """Read what ``position_fields`` wrote, as MessagePack or JSON gives it back.
 
     Raises:
         MalformedEnvelope: it is not that.
     """
-    check(isinstance(fields, (tuple, list)) and len(fields) == 6, "a position has six fields")
-    *counts, holes = fields  # type: ignore[misc]  # checked above
-    return Position(*(index(count, "position") for count in counts), read_holes(holes))
+    fields = array(tuple(value) if type(value) is list else value, "position")
+    check(len(fields) == 6, "a position has six fields")
+    base, delivered, filtered, refused, dead_letters = (index(count, "position") for count in fields[:5])
+    position = Position(base, delivered, filtered, refused, dead_letters, read_holes(fields[5]))
+    check(position.next <= limits.MAX_INDEX, "position: the terms add up to no index")
+    return position
 
 
 def read_holes(value: object) -> dict[HoleName, int]:
@@ -144,16 +144,27 @@ def read_holes(value: object) -> dict[HoleName, int]:
     Raises:
         MalformedEnvelope: not a map of counts, or an unknown name.
     """
-    counts = read_counts(value)
-    check(all(name in HoleName.__members__.values() for name in counts), "unknown hole")
-    return {HoleName(name): count for name, count in counts.items()}
+    by_name = counts(value, "holes")
+    check(by_name.keys() <= _HOLES, "unknown hole")
+    return {HoleName(name): count for name, count in by_name.items()}
 
 
-def _read_position(item: object) -> tuple[StreamKey, Position]:
-    check(isinstance(item, tuple) and len(item) == 3, "positions: [writer, class, position]")
-    writer, record_class, fields = item  # type: ignore[misc]  # checked above
+def _read_positions(value: object) -> dict[StreamKey, Position]:
+    items = array(value, "positions")
+    positions = dict(map(_read_position, items))
+    check(len(positions) == len(items), "positions: one comes twice")
+    return positions
+
+
+def _read_position(value: object) -> tuple[StreamKey, Position]:
+    item = array(value, "positions")
+    check(len(item) == 3, "positions: [writer, class, position]")
+    return StreamKey(_read_writer(item[0]), read_class(item[1])), read_position(item[2])
+
+
+def _read_writer(value: object) -> str:
+    check(type(value) is str, f"not a writer: {shown(value)}")
     try:
-        key = StreamKey(parse_writer(str(writer)), read_class(str(record_class)))
+        return parse_writer(str(value))
     except SubjectError as error:
         raise MalformedEnvelope(str(error)) from error
-    return key, read_position(fields)

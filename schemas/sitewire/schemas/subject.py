@@ -52,7 +52,7 @@ def escape(name: str) -> str:
         raise NameRefused(msg) from error
     token = "".join(chr(byte) if byte in _PLAIN else f"={byte:02X}" for byte in raw)
     if len(token) > limits.MAX_TOKEN_BYTES:
-        msg = f"{name!r} takes {len(token)} bytes in a subject, {limits.MAX_TOKEN_BYTES} are allowed; use a shorter name"
+        msg = f"{name!r} takes {len(token)} bytes in a subject, {limits.MAX_TOKEN_BYTES} are allowed; shorten it"
         raise NameRefused(msg)
     return token
 
