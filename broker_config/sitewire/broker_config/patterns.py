@@ -7,11 +7,11 @@ have subjects of exactly five tokens, so every pattern can be written with five:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
 from sitewire.broker_config.errors import Misuse
+from sitewire.broker_config.suggest import did_you_mean
 from sitewire.schemas.errors import NameRefused, SubjectError
 from sitewire.schemas.record import RecordClass
 from sitewire.schemas.subject import METRICS, escape, parse_writer, unescape
@@ -21,21 +21,16 @@ REST: Final = ">"
 TOKENS: Final = 5
 """Of a published subject: ``metrics.<site>.<run>.<class>.<writer>``."""
 
-_CLASS: Final = 3
-_BLANK: Final = re.compile(r"\s")
-
 
 class PatternRefused(Misuse, ValueError):
     """A subject pattern that can match no record.
 
     Attributes:
-        suggestion: what was probably meant, or an empty string.
-        token: the token that is wrong, or an empty string.
+        suggestion: what to write, as a sentence's end; may be empty.
     """
 
-    def __init__(self, message: str, *, token: str = "", suggestion: str = "") -> None:
+    def __init__(self, message: str, suggestion: str = "") -> None:
         super().__init__(message)
-        self.token = token
         self.suggestion = suggestion
 
 
@@ -48,15 +43,15 @@ def expand(pattern: str) -> str:
     tokens = pattern.split(".")
     if tokens[0] != METRICS:
         msg = f"a pattern begins with `{METRICS}.`"
-        raise PatternRefused(msg, token=tokens[0], suggestion=_with_prefix(pattern))
+        raise PatternRefused(msg, f"write `{METRICS}.{pattern or REST}`")
     if tokens[-1] == REST and len(tokens) <= TOKENS:
         tokens[-1:] = [ANY] * (TOKENS - len(tokens) + 1)
     if len(tokens) != TOKENS:
         msg = f"a pattern is {METRICS}.<site>.<run>.<class>.<writer>, or ends with `>`; this has {len(tokens)} tokens"
-        raise PatternRefused(msg, suggestion=_with_rest(pattern, len(tokens)))
-    for token in tokens:
-        _check_wildcards(token)
-    _check_tokens(tokens)
+        raise PatternRefused(msg, f"write `{pattern}.{REST}`" if len(tokens) < TOKENS else "")
+    for token, check in zip(tokens[1:], (_check_name, _check_name, _check_class, _check_writer), strict=True):
+        if token != ANY:
+            check(token)
     return ".".join(tokens)
 
 
@@ -80,48 +75,35 @@ def without_contained(patterns: Iterable[str]) -> tuple[str, ...]:
     return tuple(item for item in found if not any(other != item and contains(other, item) for other in found))
 
 
-def _check_wildcards(token: str) -> None:
-    if not token or _BLANK.search(token):
-        msg = "a token is empty or has a blank in it"
-        raise PatternRefused(msg, token=token)
-    if token != ANY and any(sign in token for sign in (ANY, REST)):
-        msg = f"`{ANY}` stands for a whole token, and `{REST}` only at the end"
-        raise PatternRefused(msg, token=token, suggestion=ANY)
-
-
-def _check_tokens(tokens: list[str]) -> None:
-    _, site, run, record_class, writer = tokens
-    for token in (site, run):
-        if token != ANY:
-            _check_name(token)
-    if record_class not in (ANY, *RecordClass):
-        msg = f"there is no class `{record_class}`; there are {', '.join(RecordClass)}"
-        raise PatternRefused(msg, token=record_class)
-    if writer != ANY:
-        try:
-            parse_writer(writer)
-        except SubjectError as error:
-            raise PatternRefused(str(error), token=writer, suggestion=ANY) from error
-
-
 def _check_name(token: str) -> None:
+    if not token:
+        msg = "a token is empty"
+        raise PatternRefused(msg, f"write `{ANY}` for any")
+    if ANY in token or REST in token:
+        msg = f"`{ANY}` stands for a whole token, and `{REST}` for all that follow"
+        raise PatternRefused(msg, f"write `{ANY}` in the place of `{token}`")
     try:
         unescape(token)
     except SubjectError as error:
         msg = f"`{token}` is not how a site or run is written in a subject"
-        raise PatternRefused(msg, token=token, suggestion=_escaped(token)) from error
+        raise PatternRefused(msg, _escaped(token)) from error
+
+
+def _check_class(token: str) -> None:
+    if token not in tuple(RecordClass):
+        msg = f"there is no class `{token}`"
+        raise PatternRefused(msg, did_you_mean(token, RecordClass))
+
+
+def _check_writer(token: str) -> None:
+    try:
+        parse_writer(token)
+    except SubjectError as error:
+        raise PatternRefused(str(error), f"write `{ANY}` for any") from error
 
 
 def _escaped(token: str) -> str:
     try:
-        return escape(token)
-    except NameRefused:
-        return ""
-
-
-def _with_prefix(pattern: str) -> str:
-    return f"{METRICS}.{pattern}" if pattern else f"{METRICS}.{REST}"
-
-
-def _with_rest(pattern: str, count: int) -> str:
-    return f"{pattern}.{REST}" if count < TOKENS else ""
+        return f"write `{escape(token)}`"
+    except NameRefused as error:
+        return str(error)

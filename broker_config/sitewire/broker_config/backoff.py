@@ -1,0 +1,28 @@
+"""Pauses between attempts: exponential, with full jitter, so that many clients do not come back in step."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+
+class Backoff:
+    """A growing pause.
+
+    Attributes:
+        most: the longest pause, seconds.
+    """
+
+    def __init__(self, first: float, most: float) -> None:
+        self.most = most
+        self._first = first
+        self._bound = first
+
+    async def pause(self) -> None:
+        """Wait between 0 and the present bound, and double the bound."""
+        await asyncio.sleep(random.uniform(0, self._bound))  # noqa: S311  jitter needs no secrecy
+        self._bound = min(self._bound * 2, self.most)
+
+    def reset(self) -> None:
+        """Begin anew: it worked."""
+        self._bound = self._first
