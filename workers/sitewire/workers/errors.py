@@ -5,7 +5,8 @@
     WorkerError
     ├── Temporary              try again, with backoff, for as long as it takes
     │   ├── SinkBusy           another owner holds the partition's lock
-    │   └── SinkUnavailable    the operating system said no: a full disk, a bad block, no permission
+    │   ├── SinkUnavailable    the operating system said no: a full disk, a bad block, no permission
+    │   └── NotOpen            the sink or run is closed, or failed before; open it again
     └── Permanent              trying again cannot help
         ├── MissingExtra       a library of the sink is not installed
         ├── SinkMisconfigured  the sink's place or type cannot work as it is configured
@@ -55,6 +56,10 @@ class SinkUnavailable(Temporary):
     def __init__(self, message: str, number: int = 0) -> None:
         super().__init__(message)
         self.errno = number
+
+
+class NotOpen(Temporary):
+    """The sink or run was closed, or an earlier call failed: it has to be opened again."""
 
 
 class MissingExtra(Permanent):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -51,9 +51,6 @@ class SinkOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-OptionsT = TypeVar("OptionsT", bound=SinkOptions)
-
-
 class RunSink(ABC):
     """One (site, run) in a sink. Its caller writes one batch at a time.
 
@@ -90,7 +87,7 @@ class RunSink(ABC):
         """Let go of files and connections. Commits nothing; can be called twice and after any error."""
 
 
-class Sink(ABC, Generic[OptionsT]):
+class Sink(ABC):
     """A destination: a type and a place. One object serves one partition of it at a time.
 
     Attributes:
@@ -106,11 +103,11 @@ class Sink(ABC, Generic[OptionsT]):
 
     @classmethod
     @abstractmethod
-    def from_options(cls, options: OptionsT, base: Path) -> Self:
+    def from_options(cls, options: Any, base: Path) -> Self:  # noqa: ANN401  an object of its own ``Options``
         """Make a sink; does no I/O and imports no tracker, so that ``check`` can.
 
         Args:
-            options: the validated keys.
+            options: the validated keys, an object of ``Options``.
             base: the folder of the config file, which relative paths begin at.
         """
 

@@ -1,0 +1,130 @@
+"""The index that an event file carries: what each batch puts into it.
+
+Every batch begins, in every file that it touches, with a marker: an event that readers do not show, whose text is
+
+    {"v": 1, "b": batch, "keys": [[writer, class, position], ...], "slices": [[key, first, count, fate, events], ...],
+     "steps": [with, without, with, ...], "counters": {tag: [before, count], ...}}
+
+and in the first marker of a file also ``"ahead": [[key, first, count], ...]``. ``key`` is a place in ``keys``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sitewire.schemas.errors import SchemaError
+from sitewire.schemas.hole import HoleName
+from sitewire.schemas.receipt import Position, StreamKey, position_fields, read_position
+from sitewire.schemas.record import RecordClass
+from sitewire.schemas.subject import parse_writer
+from sitewire.workers.sinks.contract import Outcome
+from sitewire.workers.sinks.progress import read_fate
+
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Consecutive indexes of one numbering, which share their fate.
+
+    Attributes:
+        events: whether each index is an event of this file, in this order behind the marker; otherwise none is.
+    """
+
+    key: StreamKey
+    first: int
+    count: int
+    fate: Outcome | HoleName
+    events: bool
+
+    @property
+    def end(self) -> int:
+        """The index behind the last one."""
+        return self.first + self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What one write puts into one file.
+
+    Attributes:
+        batch: rises with every commit of the run; writes that are committed together share it.
+        before: positions committed before the batch, of the keys in this marker; of all if it is ``whole``.
+        slices: what this write puts into this file, and counts here without an event.
+        steps: lengths of the stretches of events, by turns with a step of their own and without one.
+        counters: per tag, the counter that gives records without a step theirs: before this write, and how many it
+            numbers. All of the folder's if the marker is ``whole``.
+        ahead: indexes beyond their position that are events of the run already; ``None`` unless it is ``whole``.
+    """
+
+    batch: int
+    before: Mapping[StreamKey, Position]
+    slices: tuple[Slice, ...]
+    steps: tuple[int, ...] = ()
+    counters: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    ahead: Mapping[StreamKey, Iterable[range]] | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether this is the first marker of its file, which says all that was committed before its batch."""
+        return self.ahead is not None
+
+    @property
+    def events(self) -> int:
+        """How many events follow."""
+        return sum(item.count for item in self.slices if item.events)
+
+
+def encode_marker(marker: Marker) -> str:
+    """Write a marker as compact JSON, all ASCII."""
+    place = {key: number for number, key in enumerate(marker.before)}
+    body: dict[str, object] = {
+        "v": VERSION,
+        "b": marker.batch,
+        "keys": [[key.writer, key.record_class, position_fields(at)] for key, at in marker.before.items()],
+        "slices": [[place[s.key], s.first, s.count, s.fate, int(s.events)] for s in marker.slices],
+        "steps": marker.steps,
+        "counters": marker.counters,
+    }
+    if marker.ahead is not None:
+        body["ahead"] = [[place[key], r.start, len(r)] for key, ranges in marker.ahead.items() for r in ranges]
+    return json.dumps(body, separators=(",", ":"))
+
+
+def decode_marker(text: str) -> Marker:
+    """Read a marker; its record's checksum has been seen.
+
+    Raises:
+        ValueError: written by a version that this build does not know, or not by us.
+    """
+    try:
+        body = json.loads(text)
+        if body["v"] != VERSION:
+            msg = f"a marker of version {body['v']!r:.20}; this build reads version {VERSION}"
+            raise ValueError(msg)
+        return _read(body)
+    except (KeyError, TypeError, IndexError, AttributeError, SchemaError) as error:
+        msg = f"not a marker of this sink: {text[:80]!r}"
+        raise ValueError(msg) from error
+
+
+def _read(body: dict[str, Any]) -> Marker:
+    keys = [StreamKey(parse_writer(writer), RecordClass(name)) for writer, name, _ in body["keys"]]
+    return Marker(
+        batch=int(body["b"]),
+        before={key: read_position(fields) for key, (_, _, fields) in zip(keys, body["keys"], strict=True)},
+        slices=tuple(Slice(keys[at], first, n, read_fate(fate), bool(ev)) for at, first, n, fate, ev in body["slices"]),
+        steps=tuple(body["steps"]),
+        counters={tag: (before, count) for tag, (before, count) in body["counters"].items()},
+        ahead=_read_ahead(body["ahead"], keys) if "ahead" in body else None,
+    )
+
+
+def _read_ahead(items: list[list[int]], keys: list[StreamKey]) -> dict[StreamKey, list[range]]:
+    ahead: dict[StreamKey, list[range]] = {}
+    for at, first, count in items:
+        ahead.setdefault(keys[at], []).append(range(first, first + count))
+    return ahead
