@@ -25,6 +25,7 @@ RECEIPT: Final = "receipt"
 
 _PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _TOKEN: Final = re.compile(r"(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")
+_PARTITION: Final = re.compile(r"0|[1-9][0-9]{0,5}")
 _WRITER: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -130,7 +131,7 @@ def parse_stored(subject: str) -> tuple[int, Subject]:
         SubjectError: it is not one.
     """
     tokens = subject.split(".")
-    if len(tokens) != 6 or tokens[0] != METRICS or not (tokens[1].isascii() and tokens[1].isdecimal()):
+    if len(tokens) != 6 or tokens[0] != METRICS or not _PARTITION.fullmatch(tokens[1]):
         msg = f"not metrics.<partition>.<site>.<run>.<class>.<writer>: {subject[:200]!r}"
         raise SubjectError(msg)
     return int(tokens[1]), _parse(tokens[2:])
