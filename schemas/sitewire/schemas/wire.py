@@ -41,8 +41,8 @@ def read_map(data: bytes, max_bytes: int, max_items: int = limits.MAX_ITEMS) -> 
 
 
 def _unpack(data: bytes, max_items: int) -> object:
-    # msgpack bounds strings by the bytes that are there, but makes room for the items of an array when its
-    # header announces them, 1024 arrays deep: 5 kB of headers take 82 MB without the limits, 33 MB with them (measured).
+    # msgpack bounds strings by the bytes that are there, but makes room for the items of an array when its header
+    # announces them, 1024 arrays deep: 5 kB of headers take 82 MB without the limits, 33 MB with them (measured).
     try:
         return msgpack.unpackb(
             data,
