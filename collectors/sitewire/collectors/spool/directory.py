@@ -1,0 +1,199 @@
+"""One writer's directory: ``<root>/<site token>/<run token>/<writer>/``.
+
+``writer.json`` (who it is; written once the alive lock is held), ``alive.lock`` (held while the process lives and
+has not finished), ``draining.lock`` (held by whoever publishes it), ``state``, ``cursor`` and the segments.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from sitewire.collectors.errors import SpoolBusy, SpoolKept, SpoolUnavailable
+from sitewire.collectors.spool import lock
+from sitewire.collectors.spool.cursor import CursorFile
+from sitewire.collectors.spool.identity import WriterIdentity, load_identity, save_identity
+from sitewire.collectors.spool.state import State, read_state
+from sitewire.schemas.errors import SubjectError
+from sitewire.schemas.subject import parse_writer
+
+HORIZON_SECONDS: Final = 600.0
+"""How long acknowledged segments are kept: a broker that syncs lazily loses less than this in a power cut."""
+
+_REMOVED: Final = ".removed-"
+
+
+class WriterDirectory:
+    """What any process may know of a writer.
+
+    Attributes:
+        path: the directory.
+        state_path: the writer's page.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.state_path = path / "state"
+        self._alive = path / "alive.lock"
+        self._draining = path / "draining.lock"
+
+    def __repr__(self) -> str:
+        return f"WriterDirectory({str(self.path)!r})"
+
+    @cached_property
+    def identity(self) -> WriterIdentity:
+        """Who writes or wrote it.
+
+        Raises:
+            OSError: there is no ``writer.json`` (any more).
+            SubjectError: it is damaged, and the path is not a spool's.
+        """
+        return load_identity(self.path / "writer.json")
+
+    @property
+    def cursor_file(self) -> CursorFile:
+        """Where its publisher keeps how far it is."""
+        return CursorFile(self.path / "cursor")
+
+    def state(self) -> State:
+        """Return what the writer's page says now."""
+        return read_state(self.state_path)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the writer has finished in order: no record will follow."""
+        return self.state().ended
+
+    def is_alive(self) -> bool:
+        """Whether the writer's process lives and has not finished.
+
+        Raises:
+            OSError: the file system has no locks.
+        """
+        return lock.is_held(self._alive)
+
+    @property
+    def expired(self) -> bool:
+        """Whether nothing here is of use any more: dead, all acknowledged, and that long enough ago."""
+        drained = self.cursor_file.load().drained
+        return 0 < drained <= time.time() - HORIZON_SECONDS and not self.is_alive()
+
+    @contextmanager
+    def lock_draining(self) -> Iterator[None]:
+        """Be the only one that publishes this writer's records.
+
+        Raises:
+            SpoolBusy: somebody else is, or the directory is gone.
+        """
+        try:
+            taken = lock.take(self._draining)
+        except FileNotFoundError as error:
+            msg = f"{self.path} has been removed"
+            raise SpoolBusy(msg) from error
+        if not taken:
+            msg = f"{self.path} is being drained by another publisher"
+            raise SpoolBusy(msg)
+        try:
+            yield
+        finally:
+            lock.release(self._draining)
+
+    def remove(self) -> None:
+        """Delete the directory, and the ones above if they are empty. The caller holds the draining lock.
+
+        Raises:
+            SpoolKept: it has not expired.
+            OSError: it cannot be deleted.
+        """
+        if not self.expired:
+            msg = f"{self.path} is not to be removed yet"
+            raise SpoolKept(msg)
+        run = self.path.parent
+        removed = run / f"{_REMOVED}{secrets.token_hex(8)}"
+        # In one step out of everybody's sight: half a directory would be published again.
+        self.path.rename(removed)
+        lock.release(removed / self._draining.name)
+        for leftover in run.glob(f"{_REMOVED}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        with suppress(OSError):  # not empty: other writers are in it
+            run.rmdir()
+            run.parent.rmdir()
+
+    def release_alive(self) -> None:
+        """Let go of the writer's lock."""
+        lock.release(self._alive)
+
+    @classmethod
+    def create(cls, root: Path, identity: WriterIdentity) -> WriterDirectory:
+        """Make a new writer's directory and hold its alive lock.
+
+        Raises:
+            SpoolUnavailable: it cannot be made.
+            NameRefused: no path can hold the site's or run's name.
+        """
+        directory = cls(identity.place(root))
+        try:
+            _make(directory.path)
+            lock.take(directory._alive)
+            save_identity(directory.path / "writer.json", identity)
+            directory.cursor_file.create()
+        except OSError as error:
+            directory.release_alive()
+            raise unavailable(directory.path, error) from error
+        return directory
+
+
+def unavailable(path: Path, error: Exception) -> SpoolUnavailable:
+    """Return what to tell people when a writer cannot begin."""
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return SpoolUnavailable(f"the spool cannot be used: {path}: {reason}; set SITEWIRE_SPOOL to a directory with room")
+
+
+def discover(root: Path) -> list[WriterDirectory]:
+    """Return the writers of a spool, in the order of their paths. What is not a writer's is passed over."""
+    return [
+        WriterDirectory(writer)
+        for site in _folders(root)
+        for run in _folders(site)
+        for writer in _folders(run)
+        if _is_writer(writer)
+    ]
+
+
+def _folders(path: Path) -> list[Path]:
+    try:
+        with os.scandir(path) as entries:
+            return sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
+    except OSError:  # it has vanished, is no directory, or is not for us to read
+        return []
+
+
+def _is_writer(path: Path) -> bool:
+    try:
+        parse_writer(path.name)
+    except SubjectError:
+        return False
+    return (path / "writer.json").exists()
+
+
+def _make(path: Path) -> None:
+    """Make the directory, though somebody may be removing the empty ones above it.
+
+    Raises:
+        OSError: it cannot be made; ``FileExistsError`` too: a writer's directory is its own.
+    """
+    for attempts_left in (2, 1, 0):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir()
+            return
+        except FileNotFoundError:
+            if not attempts_left:
+                raise

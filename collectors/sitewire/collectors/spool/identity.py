@@ -1,0 +1,79 @@
+"""Who a writer is, beside its records, so that another process can publish them."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sitewire.schemas import subject
+from sitewire.schemas.subject import RunKey
+
+_KEYS: Final = frozenset({"site", "run", "writer", "experiment", "url", "started"})
+
+
+@dataclass(frozen=True, slots=True)
+class WriterIdentity:
+    """One writer.
+
+    Attributes:
+        site: name, not token.
+        run: name, not token.
+        writer: 32 hexadecimal digits.
+        experiment: the experiment of the run.
+        url: the broker that the trainer was told to use, or ``None``.
+        started: seconds since the epoch.
+    """
+
+    site: str
+    run: str
+    writer: str
+    experiment: str = "default"
+    url: str | None = None
+    started: float = 0.0
+
+    def place(self, root: Path) -> Path:
+        """Return the writer's directory below a spool."""
+        return root.joinpath(*RunKey(self.site, self.run).tokens, self.writer)
+
+
+def save_identity(path: Path, identity: WriterIdentity) -> None:
+    """Write the file in one step: it is there and whole, or not there.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    body = json.dumps(asdict(identity), ensure_ascii=True, sort_keys=True)
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps({"identity": body, "crc": zlib.crc32(body.encode())}))
+    draft.replace(path)
+
+
+def load_identity(path: Path) -> WriterIdentity:
+    """Return who wrote the directory that the file lies in.
+
+    Where the file is damaged, the directories' names still say site, run and writer; records matter
+    more than the name of their experiment.
+
+    Raises:
+        OSError: there is no such file.
+        SubjectError: it is damaged, and the directories are not a spool's.
+    """
+    try:
+        outer = json.loads(path.read_bytes())
+        body = outer["identity"]
+        if outer["crc"] == zlib.crc32(body.encode()):
+            return _parse(json.loads(body))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        pass  # any way in which JSON can be something else
+    site, run, writer = path.parent.parts[-3:]
+    return WriterIdentity(subject.unescape(site), subject.unescape(run), subject.parse_writer(writer))
+
+
+def _parse(body: dict[str, Any]) -> WriterIdentity:
+    if body.keys() != _KEYS:
+        msg = "not the fields of a writer"
+        raise ValueError(msg)
+    return WriterIdentity(**body)
