@@ -8,10 +8,10 @@ from pathlib import Path
 
 import nkeys
 import pytest
-from support.nats import MakeServer, NatsServer
 
 from sitewire.broker_config.connection import Endpoint, check_url, connect, masked
 from sitewire.broker_config.errors import AccessRefused, BrokerUnreachable, Misuse
+from support.nats import MakeServer, NatsServer
 
 SEED = b"SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY"
 

@@ -1,0 +1,42 @@
+"""What applying the config does to one thing on the broker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ChangeKind(StrEnum):
+    """What happened, or with ``dry_run`` would happen."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+    """The file asks for something that would lose data or a position; nothing was touched."""
+    STALE = "stale"
+    """On the broker and no longer in the file; kept, because a route's position is in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing on the broker and what became of it.
+
+    Attributes:
+        kind: what happened.
+        what: ``stream METRICS`` or ``route hq``.
+        detail: from what to what, why it was refused, or what to do; may be empty.
+    """
+
+    kind: ChangeKind
+    what: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        """Return one line for people."""
+        return f"{self.kind} {self.what}" + (f": {self.detail}" if self.detail else "")
+
+
+def differences(now: dict[str, object], wanted: dict[str, object]) -> str:
+    """Return ``key now -> wanted`` for each wanted key that differs; what nobody asked for is left out."""
+    return ", ".join(f"{key} {now.get(key)} -> {value}" for key, value in wanted.items() if now.get(key) != value)

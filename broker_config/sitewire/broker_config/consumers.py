@@ -1,0 +1,215 @@
+"""The durable consumers of a route: where its position is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from nats.aio.client import Client
+
+from sitewire.broker_config.change import Change, ChangeKind, differences
+from sitewire.broker_config.errors import NotThere, Refused, mapped_errors
+from sitewire.broker_config.jetstream_api import (
+    CONSUMER_EXISTS,
+    CONSUMER_MISSING,
+    TIMEOUT_SECONDS,
+    Json,
+    ask_unless,
+)
+from sitewire.broker_config.model import BEGINNING, Route, Start
+from sitewire.broker_config.names import (
+    METRICS_STREAM,
+    PARTITIONS,
+    consumer_name,
+    parse_consumer_name,
+    stored_filters,
+)
+
+ACK_WAIT_SECONDS: Final = 30
+MAX_ACK_PENDING: Final = 2048
+"""Envelopes of a (route, partition) under way at once, some hundred records each."""
+
+START_KEY: Final = "sitewire.start"
+"""Metadata of a consumer: the route's start as the file said when it was created."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePlan:
+    """The consumers of a route.
+
+    Attributes:
+        route: its name.
+        start: where it begins when it is new.
+        filters: per partition.
+    """
+
+    route: str
+    start: Start
+    filters: tuple[tuple[str, ...], ...]
+
+    @property
+    def start_text(self) -> str:
+        """The start as metadata holds it; one text for one instant."""
+        return self.start if isinstance(self.start, str) else _utc_text(self.start)
+
+    def wanted(self, partition: int) -> Json:
+        """Return what one consumer's configuration has to say; where it starts is not part of it."""
+        return {
+            "ack_policy": "explicit",
+            "ack_wait": ACK_WAIT_SECONDS * 10**9,
+            "max_deliver": -1,
+            "max_ack_pending": MAX_ACK_PENDING,
+            "filter_subjects": list(self.filters[partition]),
+        }
+
+
+def plan_route(route: Route) -> RoutePlan:
+    """Return the consumers that a route needs."""
+    filters = tuple(stored_filters(route.subjects, partition) for partition in range(PARTITIONS))
+    return RoutePlan(route.name, route.start, filters)
+
+
+async def existing_consumers(client: Client) -> dict[str, Json]:
+    """Return the configuration of every consumer of the metrics stream by name; none if there is no stream."""
+    found: dict[str, Json] = {}
+    while True:
+        page = await ask_unless(client, f"CONSUMER.LIST.{METRICS_STREAM}", {"offset": len(found)}, frozenset({10059}))
+        items = (page or {}).get("consumers") or []
+        found |= {item["name"]: item["config"] for item in items}
+        if not items or len(found) >= (page or {})["total"]:
+            return found
+
+
+def stale_routes(consumers: Mapping[str, Json], planned: set[str]) -> list[Change]:
+    """Return the routes that have consumers and are no longer in the file."""
+    parsed = (parse_consumer_name(name) for name in consumers)
+    routes = sorted({item[0] for item in parsed if item is not None} - planned)
+    return [Change(ChangeKind.STALE, f"route {route}", f"its position is kept; {_removal(route)}") for route in routes]
+
+
+async def apply_route(client: Client, plan: RoutePlan, consumers: Mapping[str, Json], *, dry_run: bool) -> Change:
+    """Create or update the consumers of one route; safe when several do it at once.
+
+    The consumer of the first partition decides where a new route starts: it is created first, and the
+    others take over what it says, whoever created it.
+
+    Raises:
+        BrokerError: no answer, or a refusal that has nothing to do with what the file says.
+    """
+    what = f"route {plan.route}"
+    ours = [consumers.get(consumer_name(plan.route, partition)) for partition in range(PARTITIONS)]
+    there = next((config for config in ours if config is not None), None)
+    if there is None:
+        if _is_future(plan.start):
+            return Change(ChangeKind.REFUSED, what, "`start` lies in the future; write `new` when the time has come")
+        if dry_run:
+            return Change(ChangeKind.CREATED, what, f"{PARTITIONS} consumers, from {plan.start_text}")
+        there = await _create(client, plan, 0, await _resolve_start(client, plan.start))
+    began = (there.get("metadata") or {}).get(START_KEY)
+    if began != plan.start_text:
+        detail = f"it began with `{began}`, the file says `{plan.start_text}`; rename the route; {_removal(plan.route)}"
+        return Change(ChangeKind.REFUSED, what, detail)
+    return await _complete(client, plan, ours, _start_of(there), dry_run=dry_run)
+
+
+async def route_start(client: Client, route: str) -> int:
+    """Return the stream sequence that a route began with; 0 if it began with ``beginning``.
+
+    Raises:
+        NotThere: the route has no consumers.
+        BrokerError: no answer.
+    """
+    path = f"CONSUMER.INFO.{METRICS_STREAM}.{consumer_name(route, 0)}"
+    info = await ask_unless(client, path, None, CONSUMER_MISSING)
+    if info is None:
+        msg = f"route `{route}` has no consumers; `sitewire broker apply` creates them"
+        raise NotThere(msg)
+    return int(_start_of(info["config"]).get("opt_start_seq", 0))
+
+
+async def _complete(client: Client, plan: RoutePlan, ours: list[Json | None], start: Json, *, dry_run: bool) -> Change:
+    what = f"route {plan.route}"
+    created = 0
+    changes: dict[str, None] = {}
+    for partition, config in enumerate(ours):
+        if config is None:
+            created += 1
+            if dry_run:
+                continue
+            config = await _create(client, plan, partition, start)  # noqa: PLW2901  what another process made counts
+        wanted = plan.wanted(partition)
+        if differing := differences(config, wanted):
+            changes[differing] = None
+            if not dry_run:
+                await _send(client, plan.route, partition, {**config, **wanted}, "update")
+    if changes:
+        return Change(ChangeKind.UPDATED, what, next(iter(changes)))
+    if created:
+        return Change(ChangeKind.CREATED, what, f"{created} consumers, from {plan.start_text}")
+    return Change(ChangeKind.UNCHANGED, what)
+
+
+async def _create(client: Client, plan: RoutePlan, partition: int, start: Json) -> Json:
+    name = consumer_name(plan.route, partition)
+    config = {
+        "name": name,
+        "durable_name": name,
+        **plan.wanted(partition),
+        **start,
+        "metadata": {START_KEY: plan.start_text},
+    }
+    return await _send(client, plan.route, partition, config, "create")
+
+
+async def _send(client: Client, route: str, partition: int, config: Json, action: str) -> Json:
+    name = consumer_name(route, partition)
+    body = {"stream_name": METRICS_STREAM, "config": config, "action": action}
+    answer = await ask_unless(client, f"CONSUMER.CREATE.{METRICS_STREAM}.{name}", body, CONSUMER_EXISTS)
+    if answer is None:
+        # Another process was faster; its consumer holds the position.
+        answer = await ask_unless(client, f"CONSUMER.INFO.{METRICS_STREAM}.{name}", None, frozenset())
+    if answer is None:
+        msg = f"the server neither creates nor has {name}"
+        raise Refused(msg)
+    found: Json = answer["config"]
+    return found
+
+
+async def _resolve_start(client: Client, start: Start) -> Json:
+    """Return where consumers begin; a time and ``new`` become a sequence, one for all partitions."""
+    if start == BEGINNING:
+        return {"deliver_policy": "all"}
+    info = await ask_unless(client, f"STREAM.INFO.{METRICS_STREAM}", None, frozenset())
+    # Before the search: a message that is stored in between must not be passed over.
+    sequence = int((info or {})["state"]["last_seq"]) + 1
+    if isinstance(start, datetime):
+        sequence = await _first_since(client, start) or sequence
+    return {"deliver_policy": "by_start_sequence", "opt_start_seq": sequence}
+
+
+async def _first_since(client: Client, time: datetime) -> int | None:
+    body = json.dumps({"next_by_subj": ">", "start_time": _utc_text(time)}).encode()
+    with mapped_errors():
+        message = await client.request(f"$JS.API.DIRECT.GET.{METRICS_STREAM}", body, timeout=TIMEOUT_SECONDS)
+    found = (message.headers or {}).get("Nats-Sequence")
+    return int(found) if found else None
+
+
+def _start_of(config: Json) -> Json:
+    return {key: config[key] for key in ("deliver_policy", "opt_start_seq") if key in config}
+
+
+def _is_future(start: Start) -> bool:
+    return isinstance(start, datetime) and start > datetime.now(UTC)
+
+
+def _utc_text(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _removal(route: str) -> str:
+    names = f"{consumer_name(route, 0)} ... p{PARTITIONS - 1}"
+    return f"to forget it, stop its workers and delete the consumers {names} of the stream {METRICS_STREAM}"

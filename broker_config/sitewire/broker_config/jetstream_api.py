@@ -1,0 +1,57 @@
+"""JetStream's management API as the plain JSON that it is.
+
+nats-py's own calls drop what they do not know, such as ``action``, without which two processes
+that create one consumer at once overwrite each other.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, TypeAlias
+
+from nats.aio.client import Client
+from nats.js.errors import APIError
+
+from sitewire.broker_config.errors import map_error, mapped_errors
+
+Json: TypeAlias = dict[str, Any]
+
+TIMEOUT_SECONDS: Final = 10.0
+
+CONSUMER_EXISTS: Final = frozenset({10148, 10105})
+"""Error codes: a consumer of that name exists with another configuration."""
+CONSUMER_MISSING: Final = frozenset({10149, 10014})
+STREAM_EXISTS: Final = frozenset({10058, 10065})
+STREAM_MISSING: Final = frozenset({10059})
+NO_STORAGE: Final = frozenset({10023, 10047})
+"""Error codes: the server or the account has no room for a stream of that bound."""
+
+
+async def ask(client: Client, path: str, body: Json | None = None) -> Json:
+    """Send a request to ``$JS.API.<path>`` and return the answer.
+
+    Raises:
+        APIError: the server said no; ``err_code`` says why.
+        BrokerError: no answer.
+    """
+    payload = json.dumps(body).encode() if body is not None else b""
+    with mapped_errors():
+        message = await client.request(f"$JS.API.{path}", payload, timeout=TIMEOUT_SECONDS)
+    answer: Json = json.loads(message.data)
+    if error := answer.get("error"):
+        raise APIError(error.get("code"), error.get("description"), error.get("err_code"))
+    return answer
+
+
+async def ask_unless(client: Client, path: str, body: Json | None, codes: frozenset[int]) -> Json | None:
+    """Do as ``ask``, and return None when the server's refusal has one of the codes.
+
+    Raises:
+        BrokerError: no answer, or a refusal for another reason.
+    """
+    try:
+        return await ask(client, path, body)
+    except APIError as error:
+        if error.err_code in codes:
+            return None
+        raise map_error(error) from error

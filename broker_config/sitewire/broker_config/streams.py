@@ -1,0 +1,139 @@
+"""The streams, as they are wanted, and how one gets to be so."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from nats.aio.client import Client
+
+from sitewire.broker_config.change import Change, ChangeKind, differences
+from sitewire.broker_config.jetstream_api import NO_STORAGE, STREAM_EXISTS, STREAM_MISSING, Json, ask_unless
+from sitewire.broker_config.model import Broker
+from sitewire.broker_config.names import ACCOUNTS_STREAM, METRICS_STREAM, PARTITIONS, RECEIPTS_STREAM
+from sitewire.schemas.subject import ACCOUNT, METRICS, RECEIPT
+
+DEFAULT_MAX_BYTES: Final = 10 * 1024**3
+"""Bound of a metrics stream that is created without one, or half of the free disk if that is less."""
+
+_COMMON: Final[Json] = {
+    "retention": "limits",
+    "storage": "file",
+    "max_age": 0,
+    "compression": "none",
+    "allow_direct": True,
+}
+_TRANSFORM: Final[Json] = {
+    "src": f"{METRICS}.*.*.*.*",
+    "dest": f"{METRICS}.{{{{partition({PARTITIONS},1,2)}}}}."
+    + ".".join(f"{{{{wildcard({n})}}}}" for n in (1, 2, 3, 4)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """One stream.
+
+    Attributes:
+        name: of the stream.
+        wanted: the keys of its configuration that we decide about; others keep what they are.
+        at_creation: keys that count only when the stream is created.
+    """
+
+    name: str
+    wanted: Json
+    at_creation: Json
+
+
+def plan_streams(broker: Broker) -> tuple[StreamPlan, ...]:
+    """Return the streams that the project needs.
+
+    METRICS refuses new messages when it is full, so that publishers keep what they have; five tokens
+    exactly, because what is deeper would be stored without the partition. The others keep the last
+    message of each subject: a new account replaces the old one.
+    """
+    stated = broker.embedded.max_bytes if broker.embedded is not None else None
+    bound = {"max_bytes": stated} if stated is not None else {}
+    metrics = {
+        **_COMMON,
+        "subjects": [f"{METRICS}.*.*.*.*"],
+        "subject_transform": _TRANSFORM,
+        "discard": "new",
+        **bound,
+    }
+    at_creation = {} if bound else {"max_bytes": _default_bound(broker)}
+    latest = {**_COMMON, "discard": "old", "max_msgs_per_subject": 1}
+    return (
+        StreamPlan(METRICS_STREAM, metrics, at_creation),
+        StreamPlan(ACCOUNTS_STREAM, {**latest, "subjects": [f"{ACCOUNT}.*.*.*"]}, {}),
+        StreamPlan(RECEIPTS_STREAM, {**latest, "subjects": [f"{RECEIPT}.*.*.*"]}, {}),
+    )
+
+
+async def apply_stream(client: Client, plan: StreamPlan, *, dry_run: bool) -> Change:
+    """Create or update one stream; safe when several do it at once.
+
+    Raises:
+        BrokerError: no answer, or a refusal that has nothing to do with what the file says.
+    """
+    what = f"stream {plan.name}"
+    found = await ask_unless(client, f"STREAM.INFO.{plan.name}", None, STREAM_MISSING)
+    if found is None:
+        if dry_run:
+            return Change(ChangeKind.CREATED, what)
+        change = await _create(client, plan, what)
+        if change is not None:
+            return change
+        # Another process was faster, with another bound: compare with what it made.
+        found = await ask_unless(client, f"STREAM.INFO.{plan.name}", None, frozenset())
+    return await _update(client, plan, found or {}, what, dry_run=dry_run)
+
+
+async def _create(client: Client, plan: StreamPlan, what: str) -> Change | None:
+    config = {"name": plan.name, **plan.wanted, **plan.at_creation}
+    made = await ask_unless(client, f"STREAM.CREATE.{plan.name}", config, STREAM_EXISTS | NO_STORAGE)
+    if made is not None:
+        return Change(ChangeKind.CREATED, what)
+    if await ask_unless(client, f"STREAM.INFO.{plan.name}", None, STREAM_MISSING) is not None:
+        return None
+    return Change(ChangeKind.REFUSED, what, f"{_no_room(config)}, or create the stream yourself with a smaller bound")
+
+
+async def _update(client: Client, plan: StreamPlan, found: Json, what: str, *, dry_run: bool) -> Change:
+    config = found["config"]
+    changes = differences(config, plan.wanted)
+    if not changes:
+        return Change(ChangeKind.UNCHANGED, what)
+    if reason := next(_objections(plan, found), ""):
+        return Change(ChangeKind.REFUSED, what, f"{changes}: {reason}")
+    if not dry_run:
+        merged = {**config, **plan.wanted}
+        if await ask_unless(client, f"STREAM.UPDATE.{plan.name}", merged, NO_STORAGE) is None:
+            return Change(ChangeKind.REFUSED, what, f"{changes}: {_no_room(merged)}")
+    return Change(ChangeKind.UPDATED, what, changes)
+
+
+def _objections(plan: StreamPlan, found: Json) -> Iterator[str]:
+    config, state = found["config"], found["state"]
+    for key in ("subject_transform", "storage", "retention"):
+        if key in plan.wanted and config.get(key) != plan.wanted[key] and state["messages"]:
+            yield f"`{key}` cannot change while the stream holds messages; move them to a new store"
+    if state["bytes"] > plan.wanted.get("max_bytes", state["bytes"]):
+        yield f"the stream holds {state['bytes']} bytes already"
+
+
+def _no_room(config: Json) -> str:
+    return f"the server has no room for {config.get('max_bytes')} bytes: free the disk, raise its `max_file_store`"
+
+
+def _default_bound(broker: Broker) -> int:
+    if broker.embedded is None:
+        return DEFAULT_MAX_BYTES  # its disk is not ours to look at
+    return min(DEFAULT_MAX_BYTES, shutil.disk_usage(_existing(broker.embedded.store)).free // 2)
+
+
+def _existing(path: Path) -> Path:
+    return next(parent for parent in (path, *path.parents) if parent.is_dir())

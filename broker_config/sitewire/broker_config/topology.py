@@ -1,0 +1,56 @@
+"""What the broker has to hold for a config file, and making it so.
+
+Three streams and, per route and partition, one durable consumer. No buckets yet. Nothing is ever
+deleted here: a consumer is a route's position, a stream is its data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nats.aio.client import Client
+
+from sitewire.broker_config.change import Change
+from sitewire.broker_config.consumers import (
+    RoutePlan,
+    apply_route,
+    existing_consumers,
+    plan_route,
+    route_start,
+    stale_routes,
+)
+from sitewire.broker_config.model import Config
+from sitewire.broker_config.streams import StreamPlan, apply_stream, plan_streams
+
+__all__ = ["Topology", "apply", "plan", "route_start"]
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """What the broker has to hold."""
+
+    streams: tuple[StreamPlan, ...]
+    routes: tuple[RoutePlan, ...]
+
+
+def plan(config: Config) -> Topology:
+    """Return what a config needs; looks at the free disk of an embedded broker, at nothing else."""
+    return Topology(plan_streams(config.broker), tuple(plan_route(route) for route in config.routes))
+
+
+async def apply(client: Client, topology: Topology, *, dry_run: bool = False) -> list[Change]:
+    """Make the broker hold it; idempotent, and safe when several processes do it at once.
+
+    Args:
+        client: a connection with rights to the JetStream API.
+        topology: from ``plan``.
+        dry_run: only say what would happen.
+
+    Raises:
+        BrokerError: no answer, or a refusal that has nothing to do with the file. What was refused
+            because of the file is a change of kind ``refused``.
+    """
+    changes = [await apply_stream(client, stream, dry_run=dry_run) for stream in topology.streams]
+    consumers = await existing_consumers(client)
+    changes += [await apply_route(client, route, consumers, dry_run=dry_run) for route in topology.routes]
+    return changes + stale_routes(consumers, {route.route for route in topology.routes})

@@ -1,0 +1,52 @@
+"""What can go wrong when parts are started and put together.
+
+::
+
+    DeployError
+    ├── NothingEmbedded       the config file names a broker that runs elsewhere
+    └── BrokerNotStarted      the embedded broker cannot be started; the message says what to do
+        ├── BinaryMissing     there is no nats-server
+        ├── StoreUnusable     the folder of the streams cannot be made or written
+        ├── StoreLocked       a running server holds the folder
+        ├── PortTaken         something listens on the port
+        └── BrokerFailed      the server starts and dies, again and again
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class DeployError(Exception):
+    """Base of everything that this folder raises."""
+
+
+class NothingEmbedded(DeployError):
+    """A broker is to be started, and the config file has none to start."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(f"{file} gives the `url` of a broker that runs elsewhere; to start one write `embedded: {{}}`")
+
+
+class BrokerNotStarted(DeployError):
+    """The embedded broker cannot be started."""
+
+
+class BinaryMissing(BrokerNotStarted):
+    """No ``nats-server`` beside the interpreter, nor on the path."""
+
+
+class StoreUnusable(BrokerNotStarted):
+    """The folder of the streams cannot be made, written or locked."""
+
+
+class StoreLocked(BrokerNotStarted):
+    """Another server holds the folder of the streams; nats-server itself would share it and destroy it."""
+
+
+class PortTaken(BrokerNotStarted):
+    """Something listens on the port already."""
+
+
+class BrokerFailed(BrokerNotStarted):
+    """The server died several times in a row soon after its start; the message ends with its last log lines."""
