@@ -1,0 +1,168 @@
+"""All writers of a spool: finds them, drains those that nobody else drains, removes what is past its time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from sitewire.broker_config.errors import BrokerError
+from sitewire.collectors.errors import SpoolBusy, SpoolError
+from sitewire.collectors.publisher.drain import Drain
+from sitewire.collectors.publisher.link import Link
+from sitewire.collectors.spool.directory import WriterDirectory, discover
+from sitewire.schemas.errors import SubjectError
+from sitewire.schemas.record import RecordClass
+
+TICK = 0.05  # seconds between two looks at this process's own writers
+SCAN_INTERVAL = 2.0  # seconds between two looks for writers that came or died
+MOST_AT_ONCE = 64  # drains; bounds memory and open files, the others wait their turn
+
+Progress = Callable[[Mapping[RecordClass, int]], None]
+
+_logger = logging.getLogger("sitewire.publisher")
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A directory to drain.
+
+    Attributes:
+        directory: the writer's.
+        refusals: asked for what its log calls refused, by reason.
+        on_progress: told what is published, per class, after each acknowledgement.
+    """
+
+    directory: WriterDirectory
+    refusals: Callable[[], Mapping[str, int]] = dict
+    on_progress: Progress = lambda _: None
+
+
+class Collector:
+    """Drains the writers of one spool.
+
+    Args:
+        link: an open connection.
+        root: the spool.
+        wanted: which of the directories that are found are ours to drain.
+
+    Attributes:
+        drains: what is being drained, by directory.
+        failures: why a directory was given up, by directory; it is tried again at the next connection.
+        scans: how often the spool was looked through.
+    """
+
+    def __init__(self, link: Link, root: Path, wanted: Callable[[WriterDirectory], bool]) -> None:
+        self.drains: dict[Path, Drain] = {}
+        self.failures: dict[Path, str] = {}
+        self.scans = 0
+        self._link = link
+        self._root = root
+        self._wanted = wanted
+        self._before = 0
+        self._own: list[Charge] = []
+        self._tasks: dict[Path, asyncio.Task[None]] = {}
+        self._finished: dict[Path, int] = {}
+        self._retry_at: dict[Path, float] = {}
+
+    @property
+    def acknowledged(self) -> int:
+        """Indexes that the broker has acknowledged since the beginning."""
+        return self._before + sum(drain.acknowledged for drain in self.drains.values())
+
+    def add(self, charge: Charge) -> None:
+        """Drain a writer of this process, from any thread; ``wanted`` is not asked."""
+        self._own.append(charge)
+
+    def finished(self, path: Path) -> bool:
+        """Whether this directory was drained to its end, its final account included."""
+        return path in self._finished and path not in self._tasks
+
+    async def run(self) -> None:
+        """Find and drain, until cancelled."""
+        places = asyncio.Semaphore(MOST_AT_ONCE)
+        next_scan = 0.0
+        async with asyncio.TaskGroup() as group:
+            while True:
+                for charge in list(self._own):
+                    self._start(group, charge, places)
+                if time.monotonic() >= next_scan:
+                    await self._scan(group, places)
+                    next_scan = time.monotonic() + SCAN_INTERVAL
+                await asyncio.sleep(TICK)
+
+    async def _scan(self, group: asyncio.TaskGroup, places: asyncio.Semaphore) -> None:
+        for directory in await asyncio.to_thread(self._find):
+            self._start(group, Charge(directory), places)
+        self.scans += 1
+
+    def _find(self) -> list[WriterDirectory]:
+        """Return what is ours to drain, and remove what is past its time. Blocks."""
+        found: list[WriterDirectory] = []
+        for directory in discover(self._root):
+            try:
+                if directory.path in self._tasks or not self._wanted(directory) or _remove_expired(directory):
+                    continue
+            except (OSError, SubjectError, SpoolError) as error:
+                self._fail(directory.path, error)
+            else:
+                found.append(directory)
+        return found
+
+    def _start(self, group: asyncio.TaskGroup, charge: Charge, places: asyncio.Semaphore) -> None:
+        path = charge.directory.path
+        # One drained before this connection is looked at once more: the broker may have lost what it had.
+        drained = self._finished.get(path) == self._link.generation
+        if path in self._tasks or drained or time.monotonic() < self._retry_at.get(path, 0):
+            return
+        self._retry_at[path] = time.monotonic() + SCAN_INTERVAL
+        task = group.create_task(self._drain(charge, places), name=f"drain {path.name}")
+        self._tasks[path] = task
+        task.add_done_callback(lambda _: self._tasks.pop(path, None))
+
+    async def _drain(self, charge: Charge, places: asyncio.Semaphore) -> None:
+        directory = charge.directory
+        async with places:
+            with ExitStack() as stack:
+                try:
+                    stack.enter_context(directory.lock_draining())
+                    drain = await asyncio.to_thread(
+                        Drain, self._link, directory, refusals=charge.refusals, on_progress=charge.on_progress
+                    )
+                except SpoolBusy:
+                    return  # another publisher's; tried again, for that one may die
+                except (OSError, SubjectError, SpoolError) as error:
+                    self._fail(directory.path, error)
+                    return
+                await self._run_drain(drain)
+
+    async def _run_drain(self, drain: Drain) -> None:
+        path = drain.directory.path
+        self.drains[path] = drain
+        try:
+            await drain.run()
+            self._finished[path] = self._link.generation
+            self.failures.pop(path, None)
+        except* (BrokerError, OSError) as errors:
+            self._fail(path, errors.exceptions[0])
+        finally:
+            self._before += drain.acknowledged
+            del self.drains[path]
+            await drain.close()
+
+    def _fail(self, path: Path, error: BaseException) -> None:
+        if path not in self.failures:
+            _logger.error("%s: %s", path, error)
+        self.failures[path] = str(error)
+
+
+def _remove_expired(directory: WriterDirectory) -> bool:
+    if not directory.expired:
+        return False
+    with directory.lock_draining():
+        directory.remove()
+    return True

@@ -1,0 +1,95 @@
+"""A writer's account, as its publisher keeps it in the broker; and the broker's lost memory, noticed by it.
+
+Only one publisher at a time drains a writer, so the account's last sequence is known here. A broker
+that has another one, a lower one, has lost its store or got back an old copy of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from sitewire.collectors.publisher.link import Link, WrongSequence
+from sitewire.collectors.spool.directory import WriterDirectory
+from sitewire.collectors.spool.reader import SpoolReader
+from sitewire.schemas.account import Account, ClassAccount, encode_account
+from sitewire.schemas.record import RecordClass
+from sitewire.schemas.subject import RunKey, account_subject
+
+PERIOD = 1.0  # seconds between two accounts of a writer that goes on
+HEARTBEAT = 30.0  # seconds between two accounts of a living writer that logs nothing: it is not silent
+
+
+class Ledger:
+    """Publishes the account of one writer when it has changed."""
+
+    def __init__(
+        self,
+        link: Link,
+        directory: WriterDirectory,
+        reader: SpoolReader,
+        refusals: Callable[[], Mapping[str, int]],
+    ) -> None:
+        identity = directory.identity
+        self._link = link
+        self._directory = directory
+        self._reader = reader
+        self._refusals = refusals
+        self._subject = account_subject(RunKey(identity.site, identity.run), identity.writer)
+        self._published: Account | None = None
+        self._due = 0.0
+        self._heartbeat = 0.0
+        self._generation = 0
+
+    @property
+    def broker_returned(self) -> bool:
+        """Whether the connection is another than the one that the account was last published on."""
+        return self._generation != self._link.generation
+
+    async def publish(self, *, alive: bool, now: bool = False) -> bool:
+        """Publish the account if it has changed and is due.
+
+        Args:
+            alive: whether the writer's process lives.
+            now: publish in any case.
+
+        Returns:
+            Whether the broker still has what it had acknowledged; if not, everything held must be sent again.
+
+        Raises:
+            BrokerError: not stored.
+        """
+        if not now and time.monotonic() < self._due:
+            return True
+        account = self._account(alive=alive)
+        if account == self._published and not now and time.monotonic() < self._heartbeat:
+            return True
+        generation = self._link.generation
+        kept = await self._store(encode_account(account))
+        self._published = account
+        self._generation = generation
+        self._due = time.monotonic() + PERIOD
+        self._heartbeat = time.monotonic() + HEARTBEAT
+        return kept
+
+    async def _store(self, payload: bytes) -> bool:
+        known, kept = self._reader.cursor.account_sequence, True
+        try:
+            sequence = await self._link.publish(self._subject, payload, expected=known)
+        except WrongSequence as wrong:
+            # More than known: our own, whose acknowledgement did not arrive. Less: the broker has forgotten.
+            kept = wrong.found >= known
+            sequence = await self._link.publish(self._subject, payload, expected=wrong.found)
+        self._reader.cursor.account_sequence = sequence
+        return kept
+
+    def _account(self, *, alive: bool) -> Account:
+        reader, identity = self._reader, self._directory.identity
+        classes: dict[RecordClass, ClassAccount] = {}
+        for name, assigned in reader.assigned.items():
+            if assigned:
+                published = reader.published.get(name, 0)
+                classes[name] = ClassAccount(max(assigned, published), published, reader.held.get(name, 0))
+        return Account(
+            classes, alive, self._directory.ended, dict(self._refusals()), identity.experiment, identity.started
+        )

@@ -1,0 +1,91 @@
+"""Drain a spool until nothing is left, then say what is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sitewire.broker_config.connection import Endpoint
+from sitewire.collectors.errors import SpoolError
+from sitewire.collectors.publisher.collector import Collector
+from sitewire.collectors.publisher.link import Link
+from sitewire.collectors.spool.directory import WriterDirectory, discover
+from sitewire.collectors.spool.reader import SpoolReader
+
+LOOK_INTERVAL = 0.2  # seconds
+_READ_LIMIT = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a spool holds that no broker has acknowledged.
+
+    Attributes:
+        records: indexes, holes included.
+        writers: directories that hold them.
+        unreadable: directories that could not be read, with the reason.
+    """
+
+    records: int
+    writers: int
+    unreadable: tuple[str, ...] = ()
+
+
+def waiting(root: Path) -> Waiting:
+    """Count what has not been acknowledged. Reads every directory to its end: blocks."""
+    counts: list[int] = []
+    unreadable: list[str] = []
+    for directory in discover(root):
+        try:
+            counts.append(_unacknowledged(directory))
+        except SpoolError as error:
+            unreadable.append(f"{directory.path}: {error}")
+    return Waiting(sum(counts), sum(count > 0 for count in counts), tuple(unreadable))
+
+
+async def sync(root: Path, endpoint: Endpoint, timeout: float, on_progress: Callable[[int], None]) -> Waiting:
+    """Send what a spool holds; of a living writer, what it had logged by then.
+
+    Args:
+        root: the spool.
+        endpoint: the broker.
+        timeout: seconds at most.
+        on_progress: told about five times a second how many indexes were acknowledged so far.
+
+    Returns:
+        What is left: nothing, if all of it has arrived.
+    """
+    link = Link(endpoint, "sitewire sync")
+    collector = Collector(link, root, lambda _: True)
+    with suppress(TimeoutError):  # what is left says it
+        async with asyncio.timeout(timeout), link.open(), asyncio.TaskGroup() as group:
+            running = group.create_task(collector.run(), name="drain the spool")
+            while not await asyncio.to_thread(_settled, root, collector):
+                await asyncio.sleep(LOOK_INTERVAL)
+                on_progress(collector.acknowledged)
+            running.cancel()
+    return await asyncio.to_thread(waiting, root)
+
+
+def _settled(root: Path, collector: Collector) -> bool:
+    return collector.scans > 0 and all(_is_settled(item, collector) for item in discover(root))
+
+
+def _is_settled(directory: WriterDirectory, collector: Collector) -> bool:
+    drain = collector.drains.get(directory.path)
+    if drain is not None:
+        return drain.caught_up and directory.is_alive()
+    return collector.finished(directory.path) or directory.path in collector.failures
+
+
+def _unacknowledged(directory: WriterDirectory) -> int:
+    reader = SpoolReader(directory)
+    try:
+        while reader.read(_READ_LIMIT):
+            pass
+        return sum(reader.assigned[name] - reader.published.get(name, 0) for name in reader.assigned)
+    finally:
+        reader.close()

@@ -1,0 +1,27 @@
+"""``sitewire check``: is the config file right?"""
+
+from __future__ import annotations
+
+import argparse
+
+from sitewire.deploy.cli.arguments import Commands, add_config, command
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = command(
+        commands, "check", "validate a config file; exit 78 when it is invalid", "sitewire check -c sitewire.yaml"
+    )
+    add_config(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Validate, and say what the file asks for."""
+    from sitewire.broker_config.load import load_config
+
+    config = load_config(options.config)
+    print(f"{options.config}: valid; the broker is {config.broker.endpoint.place}")
+    for route in config.routes:
+        print(f"  {route.name}: {', '.join(route.subjects)} -> {route.sink.identity}")
+    return 0

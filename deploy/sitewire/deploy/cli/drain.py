@@ -1,0 +1,87 @@
+"""``sitewire drain``: wait until everything that was logged is delivered."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+from sitewire.deploy.cli.arguments import Commands, add_config, add_timeout, command
+
+if TYPE_CHECKING:
+    from sitewire.broker_config.model import Config
+
+LOOK_INTERVAL = 0.5  # seconds
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = command(
+        commands,
+        "drain",
+        "wait until the local spool, every account and every route are done; exit 1 if they are not",
+        "sitewire drain -c sitewire.yaml --timeout 60",
+    )
+    add_config(parser)
+    add_timeout(parser, 300.0)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Wait; 0 when everything is delivered."""
+    from sitewire.broker_config.load import load_config
+
+    config = load_config(options.config)
+    left = asyncio.run(drain(config, options.timeout))
+    for line in left:
+        print(line, file=sys.stderr)
+    print("everything is delivered" if not left else "not everything is delivered", file=sys.stderr)
+    return int(bool(left))
+
+
+async def drain(config: Config, timeout: float) -> list[str]:  # noqa: ASYNC109  what is left is the answer, no error
+    """Wait until nothing is on its way.
+
+    Args:
+        config: the broker, the routes and the local spool.
+        timeout: seconds at most.
+
+    Returns:
+        What is still on its way, a line each; empty when everything is delivered.
+    """
+    left = ["nothing could be looked at in time"]
+    try:
+        async with asyncio.timeout(timeout):
+            while left := await _left(config):
+                _progress(left)
+                await asyncio.sleep(LOOK_INTERVAL)
+    except TimeoutError:
+        pass  # what is left says it
+    return left
+
+
+async def _left(config: Config) -> list[str]:
+    from sitewire.broker_config.errors import BrokerError
+    from sitewire.collectors.publisher.sync import waiting
+    from sitewire.deploy.cli.runs import fetch
+
+    spool = config.collect.spool
+    here = await asyncio.to_thread(waiting, spool)
+    left = [f"{here.records} records of {here.writers} writers wait in {spool}"] if here.records else []
+    left += here.unreadable
+    try:
+        rows = await fetch(config)
+    except BrokerError as error:
+        return [*left, str(error)]
+    return left + [
+        f"{row.route}: {row.run} of {row.site}: {row.logged - row.sent} not sent, {row.pending} not delivered"
+        for row in rows
+        if not row.done
+    ]
+
+
+def _progress(left: list[str]) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{left[0][:120]}" + (f" (and {len(left) - 1} more)" if len(left) > 1 else ""))
+        sys.stderr.flush()

@@ -1,0 +1,97 @@
+"""``sitewire runs``: the receipts, in one look."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from sitewire.deploy.cli.arguments import Commands, add_config, command
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sitewire.broker_config.model import Config
+    from sitewire.deploy.accounting import RunRow
+
+PIPED_WIDTH = 160  # columns, where no terminal says how many it has
+_COLOURS = {"complete": "green", "running": "cyan", "short": "yellow", "crashed": "red", "silent": "magenta"}
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = command(
+        commands,
+        "runs",
+        "show what was logged, sent and delivered, per run, site and route",
+        "sitewire runs -c sitewire.yaml --json",
+    )
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="a list of objects, for programs")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the rows; 1 if one of them misses something for good."""
+    from sitewire.broker_config.load import load_config
+
+    rows = asyncio.run(fetch(load_config(options.config)))
+    if options.json:
+        print(json.dumps([as_json(row) for row in rows], indent=2))
+    else:
+        from rich.console import Console
+
+        console = Console()
+        if not console.is_terminal:
+            console = Console(width=PIPED_WIDTH)
+        console.print(table(rows) if rows else "no runs yet")
+    return 0
+
+
+async def fetch(config: Config) -> list[RunRow]:
+    """Connect and return the rows."""
+    from sitewire.broker_config.connection import connect
+    from sitewire.deploy.accounting import read_rows
+
+    client = await connect(config.broker.endpoint, name="sitewire runs")
+    try:
+        return await read_rows(client, config)
+    finally:
+        await client.close()
+
+
+def as_json(row: RunRow) -> dict[str, object]:
+    """Return the object of ``runs --json``."""
+    return asdict(row)
+
+
+def table(rows: list[RunRow]) -> Table:
+    """Return the table that people read."""
+    from rich.table import Table
+
+    result = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("run", "site", "route", "state"):
+        result.add_column(name, overflow="fold", no_wrap=name == "state")
+    for name in ("logged", "sent", "delivered", "pending", "missing"):
+        result.add_column(name, justify="right", no_wrap=True)
+    result.add_column("remarks", overflow="fold")
+    for row in rows:
+        missing = row.gaps + row.refused + row.dead_letters
+        state = f"[{_COLOURS[row.state]}]{row.state}[/]"
+        counts = (row.logged, row.sent, row.delivered, row.pending, missing)
+        result.add_row(row.run, row.site, row.route, state, *map(str, counts), _remarks(row))
+    return result
+
+
+def _remarks(row: RunRow) -> str:
+    parts = [f"{count} {name}" for name, count in row.holes.items()]
+    shown = {
+        "refused by the sink": row.refused,
+        "dead letters": row.dead_letters,
+        "filtered": row.filtered,
+        "came twice": row.duplicates,
+        "log calls refused": row.refused_calls,
+    }
+    return ", ".join(parts + [f"{count} {name}" for name, count in shown.items() if count])

@@ -1,0 +1,95 @@
+"""``sitewire status``: streams, routes and their lag, sites last seen."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from sitewire.deploy.cli.arguments import Commands, add_config, command
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from sitewire.broker_config.model import Config
+    from sitewire.deploy.health import Health
+
+WATCH_INTERVAL = 2.0  # seconds
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = command(
+        commands,
+        "status",
+        "show streams, routes with their lag in records and seconds, workers, and sites last seen",
+        "sitewire status -c sitewire.yaml --watch",
+    )
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="one object, for programs")
+    parser.add_argument("--watch", action="store_true", help="again every two seconds, until Ctrl-C")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print once, or again and again."""
+    from sitewire.broker_config.load import load_config
+
+    asyncio.run(_show(load_config(options.config), as_json=options.json, watch=options.watch))
+    return 0
+
+
+async def _show(config: Config, *, as_json: bool, watch: bool) -> None:
+    from rich.console import Console
+
+    from sitewire.broker_config.connection import connect
+    from sitewire.deploy.health import read_health
+
+    console = Console()
+    client = await connect(config.broker.endpoint, name="sitewire status")
+    try:
+        while True:
+            health = await read_health(client, config)
+            if watch and not as_json:
+                console.clear()
+            if as_json:
+                print(json.dumps(asdict(health)), flush=True)
+            else:
+                console.print(_view(health))
+            if not watch:
+                return
+            await asyncio.sleep(WATCH_INTERVAL)
+    finally:
+        await client.close()
+
+
+def _view(health: Health) -> RenderableType:
+    from rich.console import Group
+    from rich.table import Table
+
+    now = time.time()
+    streams = Table("stream", "messages", "size", "of", box=None, pad_edge=False, header_style="bold")
+    for stream in health.streams:
+        streams.add_row(stream.name, str(stream.messages), _size(stream.bytes), _size(stream.max_bytes))
+    routes = Table("route", "waiting", "oldest", "workers", "place", box=None, pad_edge=False, header_style="bold")
+    for route in health.routes:
+        workers = f"{route.partitions_taken} of {route.partitions} partitions"
+        routes.add_row(route.name, f"{route.lag_messages} messages", f"{route.lag_seconds:.1f} s", workers, route.sink)
+    sites = Table("site", "last heard", "writers alive", "runs", box=None, pad_edge=False, header_style="bold")
+    for site in health.sites:
+        sites.add_row(site.name, f"{max(now - site.last_heard, 0):.0f} s ago", str(site.alive), str(site.runs))
+    return Group(streams, "", routes, "", sites)
+
+
+def _size(count: int) -> str:
+    if count < 0:
+        return "no bound"
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} GiB"

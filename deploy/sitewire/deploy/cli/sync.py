@@ -1,0 +1,78 @@
+"""``sitewire sync``: drain a spool; runs beside a trainer, with none of the server's libraries."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from sitewire.broker_config.connection import Endpoint, check_url
+from sitewire.collectors.publisher.sync import Waiting, sync, waiting
+from sitewire.deploy.cli.arguments import Commands, add_timeout, command
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = command(
+        commands,
+        "sync",
+        "send what a spool holds; exit 1 if something is left",
+        "sitewire sync ~/.sitewire/spool --url nats://hub:4222",
+    )
+    parser.add_argument("spool", type=Path, metavar="DIR", help="the spool (SITEWIRE_SPOOL of the trainer)")
+    parser.add_argument("--url", default=os.environ.get("SITEWIRE_URL"), help="the broker (default: SITEWIRE_URL)")
+    parser.add_argument(
+        "--creds", type=Path, default=_path("SITEWIRE_CREDS"), help="credentials (default: SITEWIRE_CREDS)"
+    )
+    parser.add_argument(
+        "--ca", type=Path, default=_path("SITEWIRE_CA"), help="certificate authority (default: SITEWIRE_CA)"
+    )
+    add_timeout(parser, 600.0)
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Drain; 0 when nothing is left."""
+    if options.url is None:
+        options.parser.error("which broker? Give --url or set SITEWIRE_URL")
+    if not options.spool.is_dir():
+        options.parser.error(f"not a directory: {options.spool}")
+    check_url(options.url)
+    before = waiting(options.spool)
+    _say(f"{before.records} records of {before.writers} writers wait in {options.spool}")
+    endpoint = Endpoint(options.url, options.creds, options.ca)
+    left = asyncio.run(sync(options.spool, endpoint, options.timeout, _Progress(before)))
+    for line in left.unreadable:
+        _say(line)
+    if left.records or left.unreadable:
+        _say(f"{left.records} records of {left.writers} writers are left; run it again when the broker answers")
+        return 1
+    _say("everything has arrived at the broker")
+    return 0
+
+
+class _Progress:
+    """A line on the terminal that is written over; elsewhere one line each ten per cent."""
+
+    def __init__(self, before: Waiting) -> None:
+        self._total = before.records
+        self._tenths = 0
+
+    def __call__(self, acknowledged: int) -> None:
+        share = min(acknowledged / self._total, 1.0) if self._total else 1.0
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{share:4.0%}  {acknowledged} of {self._total} ")
+            sys.stderr.flush()
+        elif int(share * 10) > self._tenths:
+            self._tenths = int(share * 10)
+            _say(f"{share:.0%}  {acknowledged} of {self._total}")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _path(variable: str) -> Path | None:
+    return Path(os.environ[variable]) if os.environ.get(variable) else None

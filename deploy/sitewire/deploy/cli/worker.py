@@ -1,0 +1,35 @@
+"""``sitewire worker``: deliver routes, until SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from sitewire.deploy.cli.arguments import Commands, add_config, command
+from sitewire.deploy.cli.signals import stop_on_signals
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = command(
+        commands, "worker", "deliver the routes of a config file, until SIGTERM", "sitewire worker -c sitewire.yaml"
+    )
+    add_config(parser)
+    parser.add_argument("--route", action="append", default=[], metavar="NAME", help="only this one; may be repeated")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run until told to stop."""
+    from sitewire.broker_config.load import load_config
+    from sitewire.workers.worker import Worker
+
+    config = load_config(options.config)
+    names = [config.route(name).name for name in options.route]
+
+    async def until_stopped() -> None:
+        with stop_on_signals() as stop:
+            await Worker(config, names).run(stop)
+
+    asyncio.run(until_stopped())
+    return 0

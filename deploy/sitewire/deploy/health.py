@@ -1,0 +1,135 @@
+"""What ``status`` shows: how full the streams are, how far the routes are behind, who was heard of when."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from nats.aio.client import Client
+from nats.js.api import ConsumerInfo
+
+from sitewire.broker_config.errors import NotThere, mapped_errors
+from sitewire.broker_config.model import Config, Route
+from sitewire.broker_config.names import (
+    ACCOUNTS_STREAM,
+    METRICS_STREAM,
+    PARTITIONS,
+    RECEIPTS_STREAM,
+    consumer_name,
+    stored_filters,
+)
+from sitewire.deploy.accounting import Books, read_books
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHealth:
+    """One stream. Sizes in bytes; ``max_bytes`` is -1 without a bound."""
+
+    name: str
+    messages: int
+    bytes: int
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RouteHealth:
+    """One route.
+
+    Attributes:
+        lag_messages: envelopes not acknowledged; a record's lag is in ``runs``, as ``pending``.
+        lag_seconds: age of the oldest of them; 0.0 if there is none.
+        partitions_taken: partitions on which a worker waits for messages or has some in work.
+    """
+
+    name: str
+    sink: str
+    lag_messages: int
+    lag_seconds: float
+    partitions: int
+    partitions_taken: int
+
+
+@dataclass(frozen=True, slots=True)
+class SiteHealth:
+    """One site.
+
+    Attributes:
+        last_heard: when its latest account was stored, seconds since the epoch.
+        alive: writers that said they live.
+        runs: runs of this site that the accounts know.
+    """
+
+    name: str
+    last_heard: float
+    alive: int
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """All of it."""
+
+    streams: tuple[StreamHealth, ...]
+    routes: tuple[RouteHealth, ...]
+    sites: tuple[SiteHealth, ...]
+
+
+async def read_health(client: Client, config: Config) -> Health:
+    """Ask the broker.
+
+    Raises:
+        BrokerError: it could not be read; ``NotThere`` before ``broker apply`` or a worker has made the streams.
+    """
+    streams = [await _stream(client, name) for name in (METRICS_STREAM, ACCOUNTS_STREAM, RECEIPTS_STREAM)]
+    routes = [await _route(client, route) for route in config.routes]
+    return Health(tuple(streams), tuple(routes), _sites(await read_books(client)))
+
+
+async def _stream(client: Client, name: str) -> StreamHealth:
+    with mapped_errors():
+        info = await client.jsm().stream_info(name)
+    bound = info.config.max_bytes
+    return StreamHealth(name, info.state.messages, info.state.bytes, -1 if bound is None else bound)
+
+
+async def _route(client: Client, route: Route) -> RouteHealth:
+    infos: list[ConsumerInfo] = []
+    for partition in range(PARTITIONS):
+        try:
+            with mapped_errors():
+                infos.append(await client.jsm().consumer_info(METRICS_STREAM, consumer_name(route.name, partition)))
+        except NotThere:
+            continue  # no worker has taken it up yet
+    lag = sum((info.num_pending or 0) + (info.num_ack_pending or 0) for info in infos)
+    taken = sum(bool(info.num_waiting or info.num_ack_pending) for info in infos)
+    oldest = [await _oldest(client, route, number, info) for number, info in enumerate(infos)] if lag else []
+    return RouteHealth(route.name, route.sink.identity, lag, max(oldest, default=0.0), PARTITIONS, taken)
+
+
+async def _oldest(client: Client, route: Route, partition: int, info: ConsumerInfo) -> float:
+    """Return the age of the first message above the consumer's ack floor, in seconds."""
+    if not (info.num_pending or info.num_ack_pending) or info.ack_floor is None:
+        return 0.0
+    ages = [0.0]
+    for pattern in stored_filters(route.subjects, partition):
+        try:
+            with mapped_errors():
+                found = await client.jsm().get_msg(
+                    METRICS_STREAM, info.ack_floor.stream_seq + 1, pattern, direct=True, next=True
+                )
+        except NotThere:
+            continue
+        if found.time is not None:
+            ages.append(max(time.time() - found.time.timestamp(), 0.0))
+    return max(ages)
+
+
+def _sites(books: Books) -> tuple[SiteHealth, ...]:
+    names = sorted({run.site for run in books.accounts})
+    return tuple(_site(books, name) for name in names)
+
+
+def _site(books: Books, name: str) -> SiteHealth:
+    runs = {run: heard for run, heard in books.accounts.items() if run.site == name}
+    heard = [item for writers in runs.values() for item in writers.values()]
+    return SiteHealth(name, max(item.time for item in heard), sum(item.account.alive for item in heard), len(runs))

@@ -1,0 +1,58 @@
+"""Everything on one machine: the embedded broker, every route, and the local spool collected."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+
+from sitewire.broker_config.model import Config
+from sitewire.collectors.publisher.collector import Collector
+from sitewire.collectors.publisher.link import Link
+from sitewire.collectors.spool.directory import WriterDirectory
+from sitewire.deploy.broker.embedded import EmbeddedBroker
+from sitewire.workers.worker import Worker
+
+_logger = logging.getLogger("sitewire.deploy")
+
+
+class Stack:
+    """What ``up`` and ``demo`` run."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._worker = Worker(config)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until ``stop`` is set, then end in the order workers, collection, broker.
+
+        Raises:
+            DeployError: the broker cannot be started, or dies again and again.
+            Permanent: a sink cannot work as it is configured.
+        """
+        broker: EmbeddedBroker | None = None
+        async with AsyncExitStack() as stack:
+            if self._config.broker.embedded is not None:
+                broker = await stack.enter_async_context(EmbeddedBroker(self._config.broker.embedded))
+                _logger.info("the broker listens at %s", broker.endpoint.place)
+            async with asyncio.TaskGroup() as group:
+                aside = [group.create_task(self._collect(), name="collect the local spool")]
+                if broker is not None:
+                    aside.append(group.create_task(broker.wait_failed(), name="watch the broker"))
+                await self._worker.run(stop)
+                for task in aside:
+                    task.cancel()
+
+    async def ready(self) -> None:
+        """Wait until the routes are taken up."""
+        await self._worker.ready.wait()
+
+    async def _collect(self) -> None:
+        await self._worker.ready.wait()  # the streams are there then
+        link = Link(self._config.broker.endpoint, "sitewire up")
+        async with link.open():
+            await Collector(link, self._config.collect.spool, _nobody_else_publishes).run()
+
+
+def _nobody_else_publishes(directory: WriterDirectory) -> bool:
+    return directory.identity.url is None or not directory.is_alive()

@@ -1,0 +1,108 @@
+"""Messages of a durable consumer, by pull requests of our own.
+
+nats-py's ``fetch`` waits for a whole batch once its first probe found nothing, takes one caller at a time
+and cannot bound bytes. Here one request is open at a time; what it brings waits in a queue that the
+request itself bounds; a heartbeat that does not come opens the next one (ADR-37 of the NATS project).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from sitewire.broker_config.errors import BrokerUnreachable, mapped_errors
+
+BATCH: Final = 256  # messages a request
+MAX_BYTES: Final = 4 * 1024 * 1024  # a request; with the envelope's limit it bounds what waits here
+EXPIRES: Final = 5.0  # seconds until the server ends a request
+HEARTBEAT: Final = 1.0  # seconds; two missing ones and the request is taken for lost
+_NANOSECONDS: Final = 1_000_000_000
+
+
+class Pull:
+    """The messages of one durable consumer, in the order of the stream."""
+
+    def __init__(self, client: Client, stream: str, consumer: str) -> None:
+        self._client = client
+        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+        self._inbox = client.new_inbox()
+        self._queue: deque[Msg] = deque()
+        self._came = asyncio.Event()
+        self._open = 0
+        self._trouble: str | None = None
+
+    @asynccontextmanager
+    async def subscribed(self) -> AsyncIterator[Pull]:
+        """Subscribe for as long as the block runs.
+
+        Raises:
+            BrokerError: the connection is closed.
+        """
+        with mapped_errors():
+            subscription = await self._client.subscribe(self._inbox, cb=self._on_message)
+        try:
+            yield self
+        finally:
+            if not self._client.is_closed:
+                with mapped_errors():
+                    await subscription.unsubscribe()
+
+    async def fetch(self, limit: int) -> list[Msg]:
+        """Return what has come, waiting at most two heartbeats for the first message.
+
+        Args:
+            limit: messages at most.
+
+        Returns:
+            In stream order; empty when there was nothing.
+
+        Raises:
+            BrokerError: nobody answers for the consumer (temporary), or the connection is closed.
+        """
+        if not self._queue:
+            await self._wait()
+        taken = [self._queue.popleft() for _ in range(min(limit, len(self._queue)))]
+        if not taken and self._trouble is not None:
+            trouble, self._trouble = self._trouble, None
+            raise BrokerUnreachable(trouble)
+        return taken
+
+    async def _wait(self) -> None:
+        self._came.clear()
+        if self._open <= 0:
+            await self._request()
+        try:
+            async with asyncio.timeout(2 * HEARTBEAT):
+                await self._came.wait()
+        except TimeoutError:
+            self._open = 0  # neither a message nor a heartbeat: the request is lost
+
+    async def _request(self) -> None:
+        self._open = BATCH
+        request = {
+            "batch": BATCH,
+            "max_bytes": MAX_BYTES,
+            "expires": int(EXPIRES * _NANOSECONDS),
+            "idle_heartbeat": int(HEARTBEAT * _NANOSECONDS),
+        }
+        with mapped_errors():
+            await self._client.publish(self._subject, json.dumps(request).encode(), reply=self._inbox)
+
+    async def _on_message(self, message: Msg) -> None:
+        status = (message.headers or {}).get("Status") if not message.reply else None
+        if status is None:
+            self._queue.append(message)
+            self._open -= 1
+        elif status == "503":
+            self._open = 0
+            self._trouble = "the consumer is not there, or JetStream is not ready; `sitewire broker apply` makes it"
+        elif status != "100":  # 404, 408, 409: the request is over
+            self._open = 0
+        self._came.set()

@@ -1,0 +1,155 @@
+"""One partition of one route: pull, hand out to runs, and on SIGTERM finish what is there."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from sitewire.broker_config.errors import mapped_errors
+from sitewire.broker_config.names import METRICS_STREAM, consumer_name
+from sitewire.schemas.errors import SchemaError
+from sitewire.schemas.subject import RunKey
+from sitewire.workers.arrival import Arrival, arrive
+from sitewire.workers.gaps import GapFiller
+from sitewire.workers.pull import Pull
+from sitewire.workers.receipts import ReceiptBook
+from sitewire.workers.run_delivery import RouteContext, RunDelivery
+from sitewire.workers.sinks.contract import Sink
+from sitewire.workers.stream import Stream
+
+FETCH_LIMIT = 128  # messages handed out at once
+MOST_WAITING = 256  # messages of a partition that are in work before the next are fetched
+KEEP_ALIVE = 10.0  # seconds, a third of the consumers' ack_wait
+STOP_TIMEOUT = 10.0  # seconds for what is there to be committed and acknowledged
+
+_logger = logging.getLogger("sitewire.worker")
+
+
+class RoutePartition:
+    """Owns one partition of one route, and of its sink.
+
+    Args:
+        client: connected.
+        route: the route's name.
+        partition: which.
+        sink: of this partition alone, not open yet.
+        start: the stream sequence that the route begins at; None for the beginning.
+        generation: asked for a number that rises with each connection.
+    """
+
+    def __init__(
+        self, client: Client, route: str, partition: int, sink: Sink, start: int | None, generation: Callable[[], int]
+    ) -> None:
+        self.route = route
+        self.partition = partition
+        self.unreadable = 0
+        self._client = client
+        self._sink = sink
+        self._generation = generation
+        self._consumer = consumer_name(route, partition)
+        stream = Stream(client)
+        self._settled = asyncio.Event()
+        book = ReceiptBook(client, route)
+        self._context = RouteContext(route, sink, stream, GapFiller(stream), book, start, self._settled)
+        self._runs: dict[RunKey, tuple[RunDelivery, asyncio.Task[None]]] = {}
+        self._said: set[str] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until ``stop`` is set, then commit and acknowledge what is there.
+
+        Raises:
+            WorkerError: the sink's partition could not be opened.
+            BrokerError: the consumer is not there, or the connection is closed.
+        """
+        await self._sink.open(self.partition)
+        try:
+            async with asyncio.TaskGroup() as group:
+                fetching = group.create_task(self._fetch(group), name=f"fetch {self._consumer}")
+                keeping = group.create_task(self._keep_alive(), name=f"keep alive {self._consumer}")
+                await stop.wait()
+                fetching.cancel()
+                await self._finish()
+                keeping.cancel()
+        finally:
+            await self._sink.close()
+
+    async def _fetch(self, group: asyncio.TaskGroup) -> None:
+        pull = Pull(self._client, METRICS_STREAM, self._consumer)
+        async with pull.subscribed():
+            generation = -1
+            while True:
+                if generation != self._generation():
+                    generation = self._generation()
+                    await self._reset()
+                await self._wait_for_room()
+                for message in await pull.fetch(FETCH_LIMIT):
+                    await self._hand_out(group, message)
+
+    async def _reset(self) -> None:
+        # What was delivered before and is not acknowledged comes again at once and in order (ADR-60 of the NATS
+        # project), rather than after ack_wait and behind what is newer.
+        with mapped_errors():
+            await self._client.jsm().reset_consumer(METRICS_STREAM, self._consumer)
+
+    async def _hand_out(self, group: asyncio.TaskGroup, message: Msg) -> None:
+        try:
+            arrival = arrive(message)
+        except SchemaError as error:
+            await self._set_aside(message, error)
+            return
+        self._delivery(group, arrival).put(arrival)
+
+    async def _set_aside(self, message: Msg, error: SchemaError) -> None:
+        self.unreadable += 1
+        if message.subject not in self._said and len(self._said) < MOST_WAITING:
+            self._said.add(message.subject)
+            _logger.error("route %s: a message under %s is not an envelope: %s", self.route, message.subject, error)
+        with mapped_errors():
+            await message.term()
+
+    def _delivery(self, group: asyncio.TaskGroup, arrival: Arrival) -> RunDelivery:
+        known = self._runs.get(arrival.run)
+        if known is not None and not known[0].ended:
+            return known[0]
+        delivery = RunDelivery(arrival.run, arrival.envelope.experiment, self._context)
+        name = f"deliver {arrival.run.run}/{arrival.run.site} to {self.route}"
+        task = group.create_task(_run_after(delivery, known[1] if known else None), name=name)
+        self._runs[arrival.run] = delivery, task
+        task.add_done_callback(lambda done: self._forget(arrival.run, done))
+        return delivery
+
+    def _forget(self, run: RunKey, task: asyncio.Task[None]) -> None:
+        if self._runs[run][1] is task:
+            del self._runs[run]
+
+    async def _wait_for_room(self) -> None:
+        while sum(delivery.waiting for delivery, _ in self._runs.values()) >= MOST_WAITING:
+            self._settled.clear()
+            await self._settled.wait()
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_ALIVE)
+            for delivery, _ in list(self._runs.values()):
+                await delivery.keep_alive()
+
+    async def _finish(self) -> None:
+        tasks = [task for _, task in self._runs.values()]
+        for delivery, _ in self._runs.values():
+            delivery.stop()
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=STOP_TIMEOUT)
+            for task in late:
+                _logger.warning("not finished in time, it will be delivered again: %s", task.get_name())
+                task.cancel()
+
+
+async def _run_after(delivery: RunDelivery, earlier: asyncio.Task[None] | None) -> None:
+    # One owner of a run at a time, in this process as everywhere: an idle one may still be closing.
+    if earlier is not None:
+        await asyncio.wait([earlier])
+    await delivery.run()

@@ -1,0 +1,64 @@
+"""The stream, read beside the consumers: by direct get, one message at a time (ADR-31 of the NATS project)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from nats.aio.client import Client
+
+from sitewire.broker_config.errors import NotThere, mapped_errors
+from sitewire.broker_config.names import ACCOUNTS_STREAM, METRICS_STREAM
+from sitewire.schemas.account import Account, decode_account
+from sitewire.schemas.errors import SchemaError
+from sitewire.schemas.subject import RunKey, account_subject
+from sitewire.workers.arrival import Arrival, read
+
+
+class Stream:
+    """Questions to the broker about what it stores. Every method may raise ``BrokerError``."""
+
+    def __init__(self, client: Client) -> None:
+        self._manager = client.jsm()
+
+    async def base(self, subject: str, start: int) -> int | None:
+        """Return the first index of the earliest readable message of a subject, or None if there is no message.
+
+        Args:
+            subject: as stored.
+            start: the stream sequence to begin at.
+        """
+        async for arrival in self.messages(subject, start):
+            return arrival.envelope.first
+        return None
+
+    async def messages(self, subject: str, start: int, end: int | None = None) -> AsyncIterator[Arrival]:
+        """Yield what a stored subject holds, in the order of the stream; unreadable messages are passed over.
+
+        Args:
+            subject: as stored.
+            start: the first stream sequence.
+            end: the stream sequence to stop before; to the last if None.
+        """
+        sequence = max(start, 1)
+        while end is None or sequence < end:
+            try:
+                with mapped_errors():
+                    found = await self._manager.get_msg(METRICS_STREAM, sequence, subject, direct=True, next=True)
+            except NotThere:
+                return
+            if found.seq is None or (end is not None and found.seq >= end):
+                return
+            sequence = found.seq + 1
+            try:
+                yield read(subject, found.seq, found.data or b"")
+            except SchemaError:
+                continue  # its consumer's delivery reports it
+
+    async def account(self, run: RunKey, writer: str) -> Account | None:
+        """Return what a writer's publisher last said, or None if it never did."""
+        try:
+            with mapped_errors():
+                found = await self._manager.get_msg(ACCOUNTS_STREAM, subject=account_subject(run, writer), direct=True)
+            return decode_account(found.data or b"")
+        except (NotThere, SchemaError):
+            return None

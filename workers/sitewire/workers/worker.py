@@ -1,0 +1,113 @@
+"""All routes of a configuration, or some of them, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+
+from nats.aio.client import Client
+
+from sitewire.broker_config.backoff import Backoff
+from sitewire.broker_config.change import ChangeKind
+from sitewire.broker_config.connection import EventKind, connect
+from sitewire.broker_config.errors import BrokerError
+from sitewire.broker_config.model import Config, Route
+from sitewire.broker_config.names import PARTITIONS
+from sitewire.broker_config.topology import apply, plan, route_start
+from sitewire.workers.errors import Permanent, WorkerError
+from sitewire.workers.route import RoutePartition
+from sitewire.workers.sinks.registry import make_sink
+
+_logger = logging.getLogger("sitewire.worker")
+
+
+class Worker:
+    """Delivers what the routes of a configuration ask for.
+
+    Args:
+        config: validated.
+        routes: the names of those to run; all of them if empty.
+
+    Attributes:
+        ready: set once the streams and consumers are there.
+    """
+
+    def __init__(self, config: Config, routes: Collection[str] = ()) -> None:
+        self._config = config
+        self.ready = asyncio.Event()
+        self._routes = [route for route in config.routes if not routes or route.name in routes]
+        self._generation = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until ``stop`` is set; then commit and acknowledge what is there, and close.
+
+        Raises:
+            Permanent: a sink cannot work as it is configured.
+        """
+        backoff = Backoff(first=0.25, most=5.0)
+        while not stop.is_set():
+            try:
+                await self._connected(stop)
+            except* BrokerError as errors:
+                _logger.warning("%s; trying again", errors.exceptions[0])
+            await _pause(backoff, stop)
+
+    async def _connected(self, stop: asyncio.Event) -> None:
+        endpoint = self._config.broker.endpoint
+        client = await connect(endpoint, name="sitewire worker", on_event=self._on_event)
+        try:
+            await self._declare(client)
+            self.ready.set()
+            async with asyncio.TaskGroup() as group:
+                for route in self._routes:
+                    start = await route_start(client, route.name) or None
+                    for partition in range(PARTITIONS):
+                        owner = self._own(client, route, partition, start, stop)
+                        group.create_task(owner, name=f"route {route.name}, partition {partition}")
+        finally:
+            await client.close()
+
+    async def _declare(self, client: Client) -> None:
+        topology = await asyncio.to_thread(plan, self._config)
+        for change in await apply(client, topology):
+            if change.kind is ChangeKind.REFUSED:
+                _logger.error("%s", change)
+            elif change.kind is not ChangeKind.UNCHANGED:
+                _logger.info("%s", change)
+
+    async def _own(self, client: Client, route: Route, partition: int, start: int | None, stop: asyncio.Event) -> None:
+        backoff = Backoff(first=0.25, most=5.0)
+        said = ""
+        while not stop.is_set():
+            sink = make_sink(route.sink)
+            owner = RoutePartition(client, route.name, partition, sink, start, lambda: self._generation)
+            try:
+                await owner.run(stop)
+            except* (WorkerError, BrokerError) as errors:
+                first = errors.exceptions[0]
+                if isinstance(first, Permanent) or client.is_closed:
+                    raise
+                if str(first) != said:
+                    said = str(first)
+                    _logger.warning("route %s, partition %d: %s; trying again", route.name, partition, said)
+            await _pause(backoff, stop)
+
+    def _on_event(self, kind: EventKind, text: str) -> None:
+        if kind == "reconnected":
+            self._generation += 1
+            _logger.info("the broker is back")
+        elif kind == "disconnected":
+            _logger.warning("the broker is away: %s", text or "connection lost")
+        elif kind == "error":
+            _logger.warning("broker: %s", text)
+
+
+async def _pause(backoff: Backoff, stop: asyncio.Event) -> None:
+    """Back off, unless told to stop meanwhile."""
+    async with asyncio.TaskGroup() as group:
+        pausing = group.create_task(backoff.pause())
+        stopping = group.create_task(stop.wait())
+        await asyncio.wait([pausing, stopping], return_when=asyncio.FIRST_COMPLETED)
+        pausing.cancel()
+        stopping.cancel()
