@@ -1,0 +1,81 @@
+"""The demo from beginning to end: start everything, train, deliver, check, say what happened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from sitewire.deploy.cli.signals import stop_on_signals
+from sitewire.deploy.demo.books import differences
+from sitewire.deploy.demo.place import Place, prepare
+from sitewire.deploy.demo.plan import Plan
+from sitewire.deploy.demo.progress import Display
+from sitewire.deploy.demo.session import Session
+from sitewire.deploy.demo.summary import how_to_go_on, summarize
+from sitewire.deploy.stack import Stack
+
+DONE: Final = 0
+NOT_DELIVERED: Final = 1
+INTERRUPTED: Final = 130
+
+
+async def demo(plan: Plan, out: Path) -> int:
+    """Run the demo and return the exit code: 0 only if every receipt adds up and TensorBoard reads what was logged.
+
+    Raises:
+        DeployError: the broker cannot be started, ``out`` cannot be used, or a site ended early.
+        BrokerError: the broker cannot be used, or the config file that is in ``out`` already is invalid.
+        ExceptionGroup: of the former.
+    """
+    console = Console(highlight=False)
+    place = prepare(out)
+    console.print(f"{plan.sites} sites train together for {plan.rounds} rounds; run {place.run}, results in {out}")
+    with Display(console, plan) as display:
+        session = Session(place, plan, display)
+        completed = await _run(session, place)
+    if not completed:
+        console.print("Stopped. What was logged is kept; to deliver what is not delivered yet:")
+        how_to_go_on(console, place)
+        return INTERRUPTED
+    problems = [*session.problems, *await asyncio.to_thread(differences, place.config, session.points)]
+    summarize(console, session, place, problems)
+    return NOT_DELIVERED if problems else DONE
+
+
+async def _run(session: Session, place: Place) -> bool:
+    """Run the session within its stack; return whether it came to its end before somebody stopped it."""
+    end = asyncio.Event()
+    stack = Stack(place.config)
+    with stop_on_signals() as asked:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(stack.run(end), name="stack")
+            try:
+                return await _unless(asked, _when_ready(stack, session, place))
+            finally:
+                end.set()
+
+
+async def _when_ready(stack: Stack, session: Session, place: Place) -> None:
+    await stack.ready()
+    place.keep_port()
+    await session.run()
+
+
+async def _unless(asked: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do the work unless the event comes first; then cancel it, and return ``False`` once it has ended."""
+    working = asyncio.create_task(work, name="demo")
+    asking = asyncio.create_task(asked.wait(), name="wait for Ctrl-C")
+    try:
+        await asyncio.wait({working, asking}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        asking.cancel()
+        working.cancel()  # does nothing if it is done
+        await asyncio.wait({working})
+    if working.cancelled():
+        return False
+    working.result()
+    return True

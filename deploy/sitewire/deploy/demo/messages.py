@@ -1,0 +1,66 @@
+"""What the processes of the demo tell each other through pipes. No image and no label is among it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sitewire.deploy.demo.network import Parameters, Score
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """From a site to the coordinator: its network after a round.
+
+    Attributes:
+        parameters: of the network.
+        examples: how many it was trained on.
+    """
+
+    parameters: Parameters
+    examples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """To the terminal: a site has come this far.
+
+    Attributes:
+        site: its name.
+        steps: batches so far.
+        of: batches in all.
+    """
+
+    site: str
+    steps: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Averaged:
+    """To the terminal: a round is over.
+
+    Attributes:
+        number: of the round, from 1.
+        score: of the averaged network on the coordinator's test set.
+    """
+
+    number: int
+    score: Score
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """To the terminal: a process has logged everything that it will log.
+
+    Attributes:
+        site: its name.
+        points: scalars logged, by tag.
+    """
+
+    site: str
+    points: Mapping[str, int]
+
+
+News: TypeAlias = Trained | Averaged | Finished
