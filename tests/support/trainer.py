@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sitewire.collectors.spool.directory import WriterDirectory, discover
-from sitewire.collectors.spool.reader import SpoolReader
+from sitewire.collectors.spool.reader import SpoolReader, Stored
 from sitewire.schemas.codec import decode_envelope, encode_envelope
 from sitewire.schemas.record import Kind, Record
 from sitewire.schemas.subject import RunKey, Subject
@@ -73,6 +73,7 @@ def _records(directory: WriterDirectory) -> list[Record]:
     try:
         while items := reader.read(1000):
             for item in items:
+                assert isinstance(item, Stored), item
                 identity = directory.identity
                 subject = Subject(RunKey(identity.site, identity.run), item.record_class, identity.writer)
                 data = encode_envelope(identity.writer, item.record_class, item.index, [item.packed])

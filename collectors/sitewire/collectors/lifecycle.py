@@ -1,0 +1,200 @@
+"""What a process does once for all its runs: forks, its publishers, its end.
+
+Nothing here happens on import but two registrations: with ``os.register_at_fork``, and with
+``atexit``, early, so that what a program logs in exit handlers of its own still comes in before
+ours ends the runs.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+import threading
+import time
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sitewire.collectors.settings import Settings
+
+if TYPE_CHECKING:
+    from sitewire.collectors.publisher.thread import Publisher
+    from sitewire.collectors.recorder import Recorder, Status
+    from sitewire.collectors.spool.writer import SpoolWriter
+
+_logger = logging.getLogger("sitewire")
+
+LAST_OF_ALL: Final = -100
+"""Priority among multiprocessing's finalizers: behind the trainer's own, which may still log."""
+
+
+class _Process:
+    """What this process has open. A forked child begins with an empty one."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
+        self.open: set[Recorder] = set()
+        self.written: list[tuple[Settings, SpoolWriter]] = []
+        self.publishers: dict[tuple[object, ...], Publisher] = {}
+        self.told: set[str] = set()
+        self.exiting = False
+
+
+_process = _Process()
+
+
+def register(recorder: Recorder) -> None:
+    """Know of a run, open or not: a fork and the end of the program concern it."""
+    with _process.lock:
+        _process.recorders.add(recorder)
+    if _process.exiting:
+        recorder.finish("finished")
+
+
+def exiting() -> bool:
+    """Whether the end of the program has ended the runs."""
+    return _process.exiting
+
+
+def tell(message: str, level: int = logging.WARNING) -> None:
+    """Log a message, once in this process."""
+    if message not in _process.told:
+        _process.told.add(message)
+        _logger.log(level, "%s", message)
+
+
+def opened(recorder: Recorder) -> None:
+    """Note that a run has a writer now: say its name if it has a fresh one, publish it, end it with the program."""
+    writer, settings = recorder.writer, recorder.settings
+    if writer is None:
+        return  # ended meanwhile
+    with _process.lock:
+        _process.open.add(recorder)
+        _process.written.append((settings, writer))
+    _end_with_multiprocessing()
+    if settings.fresh and settings.run not in _process.told:
+        _process.told.add(settings.run)
+        _say(f"run {settings.run} at site {settings.site}; set SITEWIRE_RUN to choose the id that a job's sites share")
+    if settings.publishes:
+        _publish(recorder, writer)
+
+
+def ended(recorder: Recorder) -> None:
+    """Note that a run has been ended."""
+    with _process.lock:
+        _process.open.discard(recorder)
+
+
+def publisher_of(settings: Settings) -> Publisher | None:
+    """Return the publisher that serves these settings in this process, if one has been started."""
+    return _process.publishers.get(_key(settings))
+
+
+def finish_forgotten() -> None:
+    """End the runs that nobody can log to any more, as a notebook leaves them whose cell is run again."""
+    with _process.lock:
+        forgotten = [recorder for recorder in _process.open if recorder.owner() is None]
+    for recorder in forgotten:
+        recorder.finish("finished")
+
+
+def at_exit() -> None:
+    """End every run, let the publishers finish within the exit timeout, and say what waits in the spool."""
+    _process.exiting = True
+    status = _status()
+    timeout = max((settings.exit_timeout for settings, _ in _process.written), default=0.0)
+    deadline = time.monotonic() + timeout
+    for recorder in list(_process.recorders):
+        recorder.finish(status)
+    try:
+        for publisher in _process.publishers.values():
+            publisher.stop(max(deadline - time.monotonic(), 0.0))
+    except KeyboardInterrupt:
+        pass  # somebody does not want to wait; the records are safe in the spool
+    _say_what_waits()
+
+
+def _publish(recorder: Recorder, writer: SpoolWriter) -> None:
+    try:
+        _start_publisher(recorder.settings).attach(writer, recorder.refusals.counts)
+    except Exception as error:  # noqa: BLE001  threads may have run out; training goes on, and the next one sends what is here
+        tell(f"publishing failed to start ({type(error).__name__}: {error}); records wait in {recorder.settings.spool}")
+
+
+def _start_publisher(settings: Settings) -> Publisher:
+    # Only who publishes needs nats-py.
+    from sitewire.collectors.publisher.thread import Publisher  # noqa: PLC0415
+
+    with _process.lock:
+        publisher = _process.publishers.get(_key(settings))
+        if publisher is None:
+            publisher = Publisher(settings)
+            publisher.start()
+            _process.publishers[_key(settings)] = publisher
+        return publisher
+
+
+def _key(settings: Settings) -> tuple[object, ...]:
+    return settings.url, settings.creds, settings.ca, settings.spool, settings.site
+
+
+def _status() -> Status:
+    """Tell whether an uncaught exception ends this process.
+
+    ``sys.last_value`` is what the interpreter sets before it calls ``sys.excepthook``, whatever hook
+    that is; so none is installed. At a prompt it is only the last statement that failed.
+    """
+    error = sys.exc_info()[1]  # in a multiprocessing child the finalizers run while it is on its way
+    if error is None and not hasattr(sys, "ps1"):
+        error = getattr(sys, "last_value", None)
+    if isinstance(error, SystemExit):
+        return "failed" if error.code else "finished"
+    return "finished" if error is None else "failed"
+
+
+def _end_with_multiprocessing() -> None:
+    """A forked multiprocessing child ends with ``os._exit``: no ``atexit``, only these finalizers."""
+    process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
+    if process is not None and util is not None and process.parent_process() is not None:
+        util.Finalize(None, at_exit, exitpriority=LAST_OF_ALL)
+
+
+def _say_what_waits() -> None:
+    waiting: dict[Path, int] = {}
+    for settings, writer in _process.written:
+        if settings.publish == "thread":
+            waiting[settings.spool] = waiting.get(settings.spool, 0) + _unpublished(writer)
+    for spool, count in waiting.items():
+        if count:
+            _say(f"{count} records wait in {spool}; they are sent by the next run here, or by: sitewire sync {spool}")
+
+
+def _unpublished(writer: SpoolWriter) -> int:
+    if not writer.directory.path.exists():
+        return 0  # published, and removed since
+    return sum(writer.assigned().values()) - sum(writer.directory.cursor_file.load().published)
+
+
+def _say(message: str) -> None:
+    try:
+        print(f"sitewire: {message}", file=sys.stderr, flush=True)  # noqa: T201  for the person, not for the log
+    except (AttributeError, OSError, ValueError):
+        return  # no standard error, or a closed one
+
+
+def _after_fork() -> None:
+    global _process  # the child's, in place of the parent's
+    inherited, _process = _process, _Process()
+    for publisher in inherited.publishers.values():
+        publisher.abandon()
+    _process.told = inherited.told
+    for recorder in list(inherited.recorders):
+        _process.recorders.add(recorder)
+        recorder.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+atexit.register(at_exit)

@@ -1,0 +1,334 @@
+"""One run of a trainer at one site. ``from sitewire.collectors import Run``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from time import time as now
+from types import TracebackType
+from typing import Any, Final, Self
+
+from sitewire.collectors import lifecycle
+from sitewire.collectors.errors import Refused
+from sitewire.collectors.recorder import Recorder, Status
+from sitewire.collectors.refusals import Reason, describe
+from sitewire.collectors.settings import Settings, resolve
+from sitewire.collectors.values import Scalar, Step, as_name, as_params, as_scalar, as_step, as_text, as_time
+from sitewire.schemas import limits
+from sitewire.schemas.codec import pack_record
+from sitewire.schemas.errors import RecordRefused
+from sitewire.schemas.record import Kind, Record
+
+_MIN_STEP: Final = limits.MIN_STEP
+_MAX_STEP: Final = limits.MAX_STEP
+_MAX_KNOWN_NAMES: Final = 10_000
+"""Names remembered as checked: a program that makes up names without end must not fill the memory."""
+
+
+class Run:
+    """Logs one run. Making one writes nothing; the first record opens the spool.
+
+    No method that logs ever raises or waits: what cannot be recorded is counted by reason and
+    logged once. All of them are safe from any thread, from signal handlers, and after a fork,
+    where the child goes on with the same run through a writer of its own.
+
+    Arguments win over the variable ``SITEWIRE_<ARGUMENT>``. Runs of one process that are not named
+    share one id; re-running a notebook's cell goes on with the run.
+
+    Args:
+        run: the id that all sites of a job share; 1 to 64 characters.
+        site: this site's name; the host name by default.
+        experiment: what the run belongs to.
+        url: ``nats://`` or ``tls://`` of the broker; without one, records wait in the spool.
+        creds: a ``.creds`` or nkey seed file.
+        ca: a PEM file with the authority of the broker's certificate.
+        spool: directory of the spool.
+        publish: ``thread`` of this process, or ``none`` of it because a sidecar publishes.
+        exit_timeout: seconds that the end of the program may take.
+        spool_bytes: bound of what waits in the spool for this process.
+        spool_policy: what happens at that bound: ``drop_oldest``, ``drop_newest`` or ``block`` (50 ms at most).
+        disabled: log calls do nothing.
+
+    Raises:
+        SettingsInvalid: an argument is unusable. Unusable variables are reported and never raise.
+    """
+
+    def __init__(  # noqa: PLR0913  the settings, each by its name
+        self,
+        run: str | None = None,
+        *,
+        site: str | None = None,
+        experiment: str | None = None,
+        url: str | None = None,
+        creds: str | Path | None = None,
+        ca: str | Path | None = None,
+        spool: str | Path | None = None,
+        publish: str | None = None,
+        exit_timeout: float | None = None,
+        spool_bytes: int | None = None,
+        spool_policy: str | None = None,
+        disabled: bool | None = None,
+    ) -> None:
+        arguments = {name: value for name, value in locals().items() if name != "self"}
+        self._begin(resolve(arguments))
+
+    def _begin(self, settings: Settings) -> None:
+        lifecycle.finish_forgotten()
+        self._settings = settings
+        self._recorder = Recorder(settings, self)
+        self._known: set[str] = set()
+        if not settings.disabled:
+            for problem in settings.problems:
+                lifecycle.tell(problem)
+            if settings.off is not None:
+                lifecycle.tell(settings.off, logging.ERROR)
+
+    @property
+    def site(self) -> str:
+        """This site's name."""
+        return self._settings.site
+
+    @property
+    def run(self) -> str:
+        """The id that all sites of the job share."""
+        return self._settings.run
+
+    @property
+    def experiment(self) -> str:
+        """What the run belongs to."""
+        return self._settings.experiment
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """How many log calls of this process were refused so far, by reason."""
+        return self._recorder.refusals.counts()
+
+    def log_scalar(self, name: str, value: Scalar, step: Step = None, time: float | None = None) -> None:
+        """Log one number.
+
+        Args:
+            name: any text, up to 1024 bytes.
+            value: a number of any library; an array may have one element.
+            step: signed 64 bit; none is "no step", which is not 0.
+            time: seconds since the epoch, UTC; now by default.
+        """
+        try:
+            # What nearly every call looks like, with nothing but what it needs.
+            if (
+                type(value) is float
+                and type(name) is str
+                and name in self._known
+                and time is None
+                and (step is None or (type(step) is int and _MIN_STEP <= step <= _MAX_STEP))
+            ):
+                self._recorder.append_scalar(name, value, now(), step)
+                return
+            if self._collects():
+                at = now() if time is None else as_time(time)
+                self._recorder.append_scalar(self._checked(name), as_scalar(value), at, as_step(step))
+        except Exception as error:  # noqa: BLE001  whatever is wrong here, training goes on
+            self._refuse(error)
+
+    def log(
+        self,
+        metrics: Mapping[str, Scalar] | str,
+        value: Scalar | None = None,
+        *,
+        step: Step = None,
+        time: float | None = None,
+        round: Step = None,  # noqa: A002  the record's field
+        epoch: Step = None,
+        context: str | None = None,
+    ) -> None:
+        """Log several numbers, ``log({"loss": 0.5, "accuracy": 0.9}, step=3)``, or one, ``log("loss", 0.5)``.
+
+        A number that is refused leaves the others be. All get the same time.
+
+        Args:
+            metrics: numbers by name, or the name of one.
+            value: the number, with the name of one.
+            step: signed 64 bit; none is "no step", which is not 0.
+            time: seconds since the epoch, UTC; now by default.
+            round: federated round.
+            epoch: epoch.
+            context: ``train``, ``validation``, ...
+        """
+        if not self._collects():
+            return
+        try:
+            items = _items(metrics, value)
+            at, count = now() if time is None else as_time(time), as_step(step)
+            rare = (as_step(round), as_step(epoch), None if context is None else as_name(context), None)
+            for name, number in items:
+                self._log_one(name, number, at, count, rare)
+        except Exception as error:  # noqa: BLE001  whatever is wrong here, training goes on
+            self._refuse(error)
+
+    def log_text(self, name: str, text: str, step: Step = None, time: float | None = None) -> None:
+        """Log text; Markdown, where the tracker renders it.
+
+        Args:
+            name: any text, up to 1024 bytes.
+            text: up to 256 KiB.
+            step: signed 64 bit, or none.
+            time: seconds since the epoch, UTC; now by default.
+        """
+        self.append(Kind.TEXT, name, text, step=step, time=time)
+
+    def log_hparams(self, params: Mapping[str, object], metrics: Mapping[str, Scalar] | None = None) -> None:
+        """Log hyperparameters, and the metrics that they led to, if known by now.
+
+        Args:
+            params: numbers, booleans and text by name; anything else is logged as its ``str()``.
+            metrics: numbers by name, logged as scalars too.
+        """
+        metrics = {} if metrics is None else metrics
+        self.append(Kind.HPARAMS, "hparams", {"params": params, "metrics": metrics})
+        self.log(metrics)
+
+    def append(
+        self,
+        kind: Kind,
+        name: str,
+        value: object,
+        *,
+        step: Step = None,
+        time: float | None = None,
+        series: str | None = None,
+        truncate: bool = False,
+    ) -> None:
+        """Log a record of any kind: what the stand-ins of other libraries are written on.
+
+        Args:
+            kind: scalar, text or hparams.
+            name: any text, up to 1024 bytes.
+            value: typed by the kind; of hparams, both maps as they came.
+            step: an integer, or none.
+            time: seconds since the epoch, UTC; now by default.
+            series: sub-directory of the run.
+            truncate: cut off the fraction of a step.
+        """
+        if not self._collects():
+            return
+        try:
+            at = now() if time is None else as_time(time)
+            below = None if series is None else as_name(series)
+            count = as_step(step, truncate=truncate)
+            record = Record(kind, self._checked(name), _CONVERT[kind](value), at, count, series=below)
+            if kind is not Kind.SCALAR:
+                _check_size(record)
+            self._recorder.append(record)
+        except Exception as error:  # noqa: BLE001  whatever is wrong here, training goes on
+            self._refuse(error)
+
+    def refuse(self, reason: Reason, message: str, *, once: str = "") -> None:
+        """Count a call that cannot be recorded; see ``Refusals.count``."""
+        if self._collects():
+            self._recorder.refusals.count(reason, message, once=once)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until the broker has what was logged before. Nothing is at stake: the spool has it already.
+
+        Args:
+            timeout: seconds at most; the exit timeout by default.
+
+        Returns:
+            Whether the broker has it; ``False`` at once if this process does not publish.
+        """
+        publisher = lifecycle.publisher_of(self._settings)
+        if publisher is None:
+            return False
+        return publisher.flush(self._settings.exit_timeout if timeout is None else timeout)
+
+    def finish(self, status: Status = "finished") -> None:
+        """End the run in this process; a second call does nothing. What is not yet published follows in the background.
+
+        Args:
+            status: ``finished`` or ``failed``.
+
+        Raises:
+            ValueError: another status.
+        """
+        if status not in ("finished", "failed"):
+            msg = f"a run ends finished or failed, not {status!r}"
+            raise ValueError(msg)
+        self._recorder.finish(status)
+
+    def resume(self) -> None:
+        """Go on after ``finish``, with a new writer of the same run."""
+        self._recorder.resume()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None) -> None:
+        self.finish("finished" if kind is None else "failed")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Send the settings to another process: there it is the same run, through a writer of its own."""
+        return _restore, (self._settings,)
+
+    def __repr__(self) -> str:
+        return f"Run({self.run!r}, site={self.site!r}, experiment={self.experiment!r})"
+
+    def _collects(self) -> bool:
+        settings = self._settings
+        if settings.off is not None and not settings.disabled:
+            self._recorder.refusals.count(Reason.OFF, settings.off)
+        return settings.collects
+
+    def _checked(self, name: object) -> str:
+        known = as_name(name)
+        if len(self._known) >= _MAX_KNOWN_NAMES:
+            self._known.clear()
+        self._known.add(known)
+        return known
+
+    def _log_one(self, name: str, value: object, at: float, step: int | None, rare: tuple[Any, ...]) -> None:
+        try:
+            known, number = self._checked(name), as_scalar(value)
+            if rare == _NOTHING_RARE:
+                self._recorder.append_scalar(known, number, at, step)
+            else:
+                self._recorder.append(Record(Kind.SCALAR, known, number, at, step, *rare))
+        except Exception as error:  # noqa: BLE001  whatever is wrong with this one, the others are logged
+            self._refuse(error)
+
+    def _refuse(self, error: Exception) -> None:
+        if isinstance(error, Refused):
+            self._recorder.refusals.count(error.reason, str(error))
+        else:
+            self._recorder.refusals.count(Reason.INTERNAL, f"a fault of sitewire: {type(error).__name__}: {error}")
+
+
+def _restore(settings: Settings) -> Run:
+    run = Run.__new__(Run)
+    run._begin(settings)  # noqa: SLF001  the second way to make one: pickle has no arguments by name
+    return run
+
+
+def _items(metrics: object, value: object) -> list[tuple[Any, object]]:
+    if isinstance(metrics, str):
+        return [(metrics, value)]
+    if not isinstance(metrics, Mapping):
+        raise Refused(Reason.NAME, f"neither a name nor a mapping: {describe(metrics)}")
+    return list(metrics.items())
+
+
+def _check_size(record: Record) -> None:
+    try:
+        pack_record(record)
+    except RecordRefused as error:  # each field was checked before: only the whole can be too much
+        raise Refused(Reason.TOO_LARGE, f"{describe(record.name)}: {error}") from error
+
+
+def _hparams(value: Mapping[str, object]) -> Mapping[str, object]:
+    metrics = value["metrics"]
+    if not isinstance(metrics, Mapping):
+        raise Refused(Reason.VALUE, f"metrics are a mapping, not {describe(metrics)}")
+    return {"params": as_params(value["params"]), "metrics": [as_name(name) for name in metrics]}
+
+
+_NOTHING_RARE: Final = (None, None, None, None)
+_CONVERT: Final[Mapping[Kind, Any]] = {Kind.SCALAR: as_scalar, Kind.TEXT: as_text, Kind.HPARAMS: _hparams}
