@@ -23,12 +23,12 @@ class GrowingFile:
 
     Attributes:
         path: where it is.
-        size: bytes that were appended, whether durable or not.
+        size: bytes in it, whether durable or not.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, size: int = 0) -> None:
         self.path = path
-        self.size = 0
+        self.size = size
         self._descriptor: int | None = None
 
     @classmethod
@@ -101,7 +101,8 @@ def absolute(path: Path, base: Path) -> Path:
 
     Asks the disk nothing: links stay, and two names of one place are told apart by its locks alone.
     """
-    return Path(os.path.abspath(base / path.expanduser()))  # noqa: PTH100  resolve() would read the disk
+    whole = base / path.expanduser()
+    return Path(os.path.normpath(whole if whole.is_absolute() else whole.absolute()))
 
 
 def make_folders(folder: Path) -> None:

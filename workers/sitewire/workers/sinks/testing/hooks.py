@@ -1,0 +1,88 @@
+"""What a sink's own test class says of it, and what the tests share."""
+# ruff: noqa: S101  assert is how pytest checks
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, TypeAlias
+
+import pytest
+
+from sitewire.schemas.record import Record
+from sitewire.schemas.subject import RunKey
+from sitewire.workers.sinks.contract import Sink
+from sitewire.workers.sinks.testing import child
+from sitewire.workers.sinks.testing.runner import KEY
+
+Entry: TypeAlias = tuple[Hashable, Hashable]
+"""A line, within which order counts, and one point of it."""
+
+
+class SinkHooks:
+    """What differs from sink to sink.
+
+    Attributes:
+        sink_type: the class under test.
+        keeps: whether its place can be read back.
+        locks: whether it keeps a second owner out of its partition.
+        kills: how often the writing process is killed.
+    """
+
+    sink_type: type[Any]
+    keeps: ClassVar[bool] = True
+    locks: ClassVar[bool] = True
+    kills: ClassVar[int] = 10
+
+    pytestmark = pytest.mark.asyncio
+
+    def options(self, place: Path) -> Mapping[str, Any]:
+        """Return the sink's keys for a place, as the config file has them; JSON only."""
+        raise NotImplementedError
+
+    def read_back(self, place: Path, key: RunKey) -> Iterable[Entry]:
+        """Return all that the place holds of a run, read with the tracker's own reader."""
+        raise NotImplementedError
+
+    def expected(self, records: Sequence[Record]) -> Iterable[Entry]:
+        """Return what the place should hold of records that were delivered to one run in this order."""
+        raise NotImplementedError
+
+    def make_sink(self, place: Path) -> Sink:
+        """Make a sink of the place, as the config file would."""
+        sink: Sink = self.sink_type.from_options(self.sink_type.Options.model_validate(self.options(place)), place)
+        return sink
+
+    async def holds_exactly(self, place: Path, records: Sequence[Record], key: RunKey = KEY) -> None:
+        """Check that the place holds these records, each once, in order per line."""
+        if self.keeps:
+            found = await asyncio.to_thread(lambda: _by_line(self.read_back(place, key)))
+            assert found == _by_line(self.expected(records))
+
+    @pytest.fixture
+    def place(self, tmp_path: Path) -> Path:
+        """A folder of the test's own; the sink makes it."""
+        return tmp_path / "place"
+
+    async def start_child(self, place: Path, task: str, *, ready: bool = True) -> Process:
+        """Start a process that writes to the place, or holds its partition; return once it does."""
+        of = self.sink_type
+        arguments = [of.__module__, of.__qualname__, json.dumps(dict(self.options(place))), str(place), task]
+        errors = None if ready else asyncio.subprocess.DEVNULL
+        program = (sys.executable, "-m", child.__name__)
+        process = await asyncio.create_subprocess_exec(*program, *arguments, stdout=PIPE, stderr=errors)
+        assert process.stdout is not None
+        said = await process.stdout.readline()
+        assert said == (b"ready\n" if ready else b"")
+        return process
+
+
+def _by_line(entries: Iterable[Entry]) -> dict[Hashable, list[Hashable]]:
+    lines: dict[Hashable, list[Hashable]] = {}
+    for line, point in entries:
+        lines.setdefault(line, []).append(point)
+    return lines
