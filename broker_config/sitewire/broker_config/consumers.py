@@ -15,6 +15,7 @@ from sitewire.broker_config.errors import NotThere, Refused, mapped_errors
 from sitewire.broker_config.jetstream_api import (
     CONSUMER_EXISTS,
     CONSUMER_MISSING,
+    STREAM_MISSING,
     TIMEOUT_SECONDS,
     Json,
     ask_unless,
@@ -72,14 +73,20 @@ def plan_route(route: Route) -> RoutePlan:
     return RoutePlan(route.name, route.start, filters)
 
 
-async def existing_consumers(client: Client) -> dict[str, Json]:
-    """Return the configuration of every consumer of the metrics stream by name; none if there is no stream."""
+async def existing_consumers(client: Client) -> dict[str, Json] | None:
+    """Return the configuration of every consumer of the metrics stream by name; None if there is no stream.
+
+    Raises:
+        BrokerError: no answer.
+    """
     found: dict[str, Json] = {}
     while True:
-        page = await ask_unless(client, f"CONSUMER.LIST.{METRICS_STREAM}", {"offset": len(found)}, frozenset({10059}))
-        items = (page or {}).get("consumers") or []
+        page = await ask_unless(client, f"CONSUMER.LIST.{METRICS_STREAM}", {"offset": len(found)}, STREAM_MISSING)
+        if page is None:
+            return None
+        items = page["consumers"] or []
         found |= {item["name"]: item["config"] for item in items}
-        if not items or len(found) >= (page or {})["total"]:
+        if not items or len(found) >= page["total"]:
             return found
 
 

@@ -29,8 +29,10 @@ _EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  rea
 
 
 def _resolve(path: Path, info: ValidationInfo) -> Path:
-    base: Path = (info.context or {}).get("base", Path.cwd())
-    return Path(os.path.normpath(base / path.expanduser()))  # no symlink is followed: the place may not exist yet
+    path = path.expanduser()
+    if not path.is_absolute():
+        path = ((info.context or {}).get("base") or Path.cwd()) / path
+    return Path(os.path.normpath(path))  # no symlink is followed: the place may not exist yet
 
 
 def _path_text(value: object) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,12 +41,14 @@ class StreamPlan:
     Attributes:
         name: of the stream.
         wanted: the keys of its configuration that we decide about; others keep what they are.
-        at_creation: keys that count only when the stream is created.
+        needs_bound: no bound is stated: the stream is created with the default and keeps what it has.
+        store: the folder on whose disk the stream lies, if that is ours to look at.
     """
 
     name: str
     wanted: Json
-    at_creation: Json
+    needs_bound: bool = False
+    store: Path | None = None
 
 
 def plan_streams(broker: Broker) -> tuple[StreamPlan, ...]:
@@ -55,8 +58,8 @@ def plan_streams(broker: Broker) -> tuple[StreamPlan, ...]:
     exactly, because what is deeper would be stored without the partition. The others keep the last
     message of each subject: a new account replaces the old one.
     """
-    stated = broker.embedded.max_bytes if broker.embedded is not None else None
-    bound = {"max_bytes": stated} if stated is not None else {}
+    embedded = broker.embedded
+    bound = {"max_bytes": embedded.max_bytes} if embedded is not None and embedded.max_bytes is not None else {}
     metrics = {
         **_COMMON,
         "subjects": [f"{METRICS}.*.*.*.*"],
@@ -64,12 +67,11 @@ def plan_streams(broker: Broker) -> tuple[StreamPlan, ...]:
         "discard": "new",
         **bound,
     }
-    at_creation = {} if bound else {"max_bytes": _default_bound(broker)}
     latest = {**_COMMON, "discard": "old", "max_msgs_per_subject": 1}
     return (
-        StreamPlan(METRICS_STREAM, metrics, at_creation),
-        StreamPlan(ACCOUNTS_STREAM, {**latest, "subjects": [f"{ACCOUNT}.*.*.*"]}, {}),
-        StreamPlan(RECEIPTS_STREAM, {**latest, "subjects": [f"{RECEIPT}.*.*.*"]}, {}),
+        StreamPlan(METRICS_STREAM, metrics, not bound, embedded.store if embedded is not None else None),
+        StreamPlan(ACCOUNTS_STREAM, {**latest, "subjects": [f"{ACCOUNT}.*.*.*"]}),
+        StreamPlan(RECEIPTS_STREAM, {**latest, "subjects": [f"{RECEIPT}.*.*.*"]}),
     )
 
 
@@ -93,7 +95,9 @@ async def apply_stream(client: Client, plan: StreamPlan, *, dry_run: bool) -> Ch
 
 
 async def _create(client: Client, plan: StreamPlan, what: str) -> Change | None:
-    config = {"name": plan.name, **plan.wanted, **plan.at_creation}
+    config = {"name": plan.name, **plan.wanted}
+    if plan.needs_bound:
+        config["max_bytes"] = await asyncio.to_thread(_default_bound, plan.store)
     made = await ask_unless(client, f"STREAM.CREATE.{plan.name}", config, STREAM_EXISTS | NO_STORAGE)
     if made is not None:
         return Change(ChangeKind.CREATED, what)
@@ -129,11 +133,8 @@ def _no_room(config: Json) -> str:
     return f"the server has no room for {config.get('max_bytes')} bytes: free the disk, raise its `max_file_store`"
 
 
-def _default_bound(broker: Broker) -> int:
-    if broker.embedded is None:
-        return DEFAULT_MAX_BYTES  # its disk is not ours to look at
-    return min(DEFAULT_MAX_BYTES, shutil.disk_usage(_existing(broker.embedded.store)).free // 2)
-
-
-def _existing(path: Path) -> Path:
-    return next(parent for parent in (path, *path.parents) if parent.is_dir())
+def _default_bound(store: Path | None) -> int:
+    if store is None:
+        return DEFAULT_MAX_BYTES
+    folder = next(parent for parent in (store, *store.parents) if parent.is_dir())
+    return min(DEFAULT_MAX_BYTES, shutil.disk_usage(folder).free // 2)
