@@ -1,28 +1,33 @@
 """One record in a segment: marker, length, checksum, class, index, then the packed record.
 
-The checksum is a CRC-32 of the packed record, begun with a value mixed from class, index and a salt of
-writer and segment: so it covers them, and neither a block that the file system put into the wrong
-file nor a logged text that happens to hold another spool's bytes passes for a frame of this segment.
+The checksum is a CRC-32 of the packed record, begun with the index (modulo a prime: so that a flip in any of
+its bytes tells) plus a salt of writer, segment and class. So it covers them all, and neither a block that the
+file system put into the wrong file nor a logged text that holds another spool's bytes passes for a frame.
 """
 
 from __future__ import annotations
 
 import struct
-import zlib
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
+from zlib import crc32
 
 from sitewire.schemas import limits
 from sitewire.schemas.codec import CLASSES
 
 HEAD: Final = struct.Struct("<HIIBQ")
 HEAD_BYTES: Final = HEAD.size
+_pack: Final = HEAD.pack
 MARKER: Final = 0xF5C1
 """As bytes ``C1 F5``: MessagePack never uses the first, UTF-8 neither, so data holds few false ones."""
 
 MARKER_BYTES: Final = MARKER.to_bytes(2, "little")
 MAX_FRAME_BYTES: Final = HEAD_BYTES + limits.MAX_RECORD_BYTES
 CLASS_COUNT: Final = len(CLASSES)
-MASK: Final = 0xFFFFFFFF
+PRIME: Final = 4294967291
+"""The largest below 2**32."""
+
+Salts: TypeAlias = tuple[int, ...]
+"""Per class, what the checksums of one segment begin with."""
 
 
 class Frame(NamedTuple):
@@ -39,19 +44,18 @@ class Frame(NamedTuple):
     end: int
 
 
-def salt(writer: str, segment: int) -> int:
-    """Return what the checksums of one segment are mixed with."""
-    return zlib.crc32(f"{writer}/{segment}".encode())
+def salts(writer: str, segment: int) -> Salts:
+    """Return the salts of one segment."""
+    return tuple(crc32(f"{writer}/{segment}/{number}".encode()) for number in range(CLASS_COUNT))
 
 
-def encode(packed: bytes, number: int, index: int, segment_salt: int) -> bytes:
+def encode(packed: bytes, number: int, index: int, segment_salts: Salts) -> bytes:
     """Return the frame of a packed record. Part of the log call's hot path."""
-    mixed = index << 3 | number
-    crc = zlib.crc32(packed, (mixed ^ mixed >> 32 ^ segment_salt) & MASK)
-    return HEAD.pack(MARKER, len(packed), crc, number, index) + packed
+    # crc32 takes its begin modulo 2**32.
+    return _pack(MARKER, len(packed), crc32(packed, index % PRIME + segment_salts[number]), number, index) + packed
 
 
-def check(buffer: bytes, offset: int, segment_salt: int) -> Frame | None:
+def check(buffer: bytes, offset: int, segment_salts: Salts) -> Frame | None:
     """Return the frame at ``offset``, or ``None`` if what stands there is none, or not all of it."""
     if offset + HEAD_BYTES > len(buffer):
         return None
@@ -59,8 +63,7 @@ def check(buffer: bytes, offset: int, segment_salt: int) -> Frame | None:
     end = offset + HEAD_BYTES + length
     if marker != MARKER or end > len(buffer) or number >= CLASS_COUNT:
         return None
-    mixed = index << 3 | number
-    if zlib.crc32(buffer[offset + HEAD_BYTES : end], (mixed ^ mixed >> 32 ^ segment_salt) & MASK) != crc:
+    if crc32(buffer[offset + HEAD_BYTES : end], index % PRIME + segment_salts[number]) != crc:
         return None
     return Frame(number, index, end)
 
@@ -73,11 +76,11 @@ def needed(buffer: bytes) -> int:
     return HEAD_BYTES + length if marker == MARKER and length <= limits.MAX_RECORD_BYTES else 0
 
 
-def find(buffer: bytes, start: int, segment_salt: int) -> int | None:
+def find(buffer: bytes, start: int, segment_salts: Salts) -> int | None:
     """Return the offset of the first frame at or behind ``start`` that checks out."""
     offset = buffer.find(MARKER_BYTES, start)
     while offset >= 0:
-        if check(buffer, offset, segment_salt) is not None:
+        if check(buffer, offset, segment_salts) is not None:
             return offset
         offset = buffer.find(MARKER_BYTES, offset + 1)
     return None

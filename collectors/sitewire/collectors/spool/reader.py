@@ -178,7 +178,7 @@ class SpoolReader:
 
     def _enter(self, number: int, items: list[Item]) -> bool:
         try:
-            scan = Scan(segment.path_of(self._path, number), frame.salt(self._path.name, number))
+            scan = Scan(segment.path_of(self._path, number), frame.salts(self._path.name, number))
         except FileNotFoundError:  # dropped this very moment: on to the next
             return True
         if self._scan is not None:

@@ -13,7 +13,7 @@ from typing import Final
 from zlib import crc32
 
 from sitewire.collectors.spool import frame
-from sitewire.collectors.spool.frame import CLASS_COUNT, HEAD, HEAD_BYTES, MARKER, MASK
+from sitewire.collectors.spool.frame import CLASS_COUNT, HEAD, HEAD_BYTES, MARKER, PRIME, Salts
 from sitewire.collectors.spool.line import Line, Missing, Stored
 from sitewire.collectors.spool.segment import HEADER_BYTES
 from sitewire.schemas.codec import CLASSES
@@ -43,9 +43,9 @@ class Scan:
         FileNotFoundError: it has been deleted.
     """
 
-    def __init__(self, path: Path, salt: int) -> None:
+    def __init__(self, path: Path, salts: Salts) -> None:
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self._salt = salt
+        self._salts = salts
         self._base = HEADER_BYTES
         self._buffer = b""
         self._offset = 0
@@ -62,7 +62,7 @@ class Scan:
         The publisher's hot loop, and it shares the interpreter with a trainer: everything is local, and
         ``frame.check`` is written out.
         """
-        buffer, offset, salt = self._buffer, self._offset, self._salt
+        buffer, offset, salts = self._buffer, self._offset, self._salts
         nexts, damaged, classes = line.next, line.damaged, CLASSES
         unpack, make, append = HEAD.unpack_from, tuple.__new__, items.append
         last = len(buffer) - HEAD_BYTES
@@ -73,8 +73,7 @@ class Scan:
             if marker != MARKER or end - HEAD_BYTES > last or number >= CLASS_COUNT:
                 break
             packed = buffer[offset + HEAD_BYTES : end]
-            mixed = index << 3 | number
-            if crc32(packed, (mixed ^ mixed >> 32 ^ salt) & MASK) != crc:
+            if crc32(packed, index % PRIME + salts[number]) != crc:
                 break
             if index > nexts[number]:
                 append(line.skip(number, index))
@@ -95,7 +94,7 @@ class Scan:
         need = frame.needed(self._buffer)
         if need > len(self._buffer):
             self._read(need)
-        return frame.check(self._buffer, 0, self._salt) is not None
+        return frame.check(self._buffer, 0, self._salts) is not None
 
     def probe(self, *, complete: bool) -> Tail:
         """Find out what stands where no frame could be read.
@@ -110,7 +109,7 @@ class Scan:
             self._read(os.fstat(self._fd).st_size)
         elif not empty:
             self._read(_WINDOW_BYTES)
-        found = frame.find(self._buffer, 1, self._salt)
+        found = frame.find(self._buffer, 1, self._salts)
         if found is None:
             return Tail.EMPTY if empty and self._buffer == bytes(len(self._buffer)) else Tail.TORN
         # Frames are written in order, so by now the one here has been too, if it ever was.

@@ -50,13 +50,13 @@ class Segment:
     Attributes:
         number: its place in the order of segments.
         capacity: bytes, header included.
-        salt: what its checksums are mixed with.
+        salts: what its checksums begin with, per class.
         storage: where the bytes go.
     """
 
     number: int
     capacity: int
-    salt: int
+    salts: frame.Salts
     storage: Storage
 
     def begin(self, firsts: Sequence[int]) -> None:
@@ -76,7 +76,7 @@ def prepare(directory: Path, writer: str, number: int, size: int, *, mapped: boo
         OSError: there is no room, or the directory is gone; nothing is left behind.
     """
     made = storage.create(path_of(directory, number), size, mapped=mapped)
-    return Segment(number, size, frame.salt(writer, number), made)
+    return Segment(number, size, frame.salts(writer, number), made)
 
 
 def size_of(number: int, limit: int) -> int:

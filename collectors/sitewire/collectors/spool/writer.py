@@ -12,8 +12,9 @@ from typing import Final
 
 import msgpack
 
-from sitewire.collectors.spool import filesystem, frame
+from sitewire.collectors.spool import filesystem
 from sitewire.collectors.spool.directory import WriterDirectory, unavailable
+from sitewire.collectors.spool.frame import HEAD_BYTES, encode
 from sitewire.collectors.spool.identity import WriterIdentity
 from sitewire.collectors.spool.keeper import Keeper
 from sitewire.collectors.spool.policy import BURST_SECONDS, DEFAULT_LIMIT_BYTES, Policy
@@ -137,23 +138,7 @@ class SpoolWriter:
         Waits at most ``keeper.STOP_SECONDS`` for the disk. From a signal handler that interrupted a log
         call of its own thread: done by that call before it leaves.
         """
-        with self._lock:
-            if self._busy:
-                self._deferred.append((_FINISH, None))
-                return
-            if self._finished:
-                return
-            self._drain()
-            self._capacity = 0  # sends every later append to where ``_closed`` is asked
-            self._closed = True
-            for _ in range(2):  # both copies: one flipped byte must not take the end away
-                self._write_state()
-        stopped = self._keeper.stop()
-        self.directory.release_alive()
-        with self._lock:
-            if stopped and not self._finished:
-                self._finished = True
-                self._close()
+        self._append(_FINISH, None)
 
     def abandon(self) -> None:
         """In a forked child: let go of the parent's files, which stay as they are, and log nothing any more."""
@@ -165,56 +150,68 @@ class SpoolWriter:
         self._close()
 
     def _append(self, number: int, packed: bytes | None) -> bool:
+        """Store a record, and after it those that were put off meanwhile. Long, because a call costs."""
         with self._lock:
             if self._busy:  # this very thread, further out: a signal handler or a finalizer has interrupted it
                 self._deferred.append((number, packed))
                 return packed is not None
+            result: bool | None = None
             try:
                 self._busy = True
-                return self._store(number, packed)
-            finally:
-                self._busy = False
-                if self._deferred:
-                    self._drain()
-
-    def _store(self, number: int, packed: bytes | None) -> bool:
-        if packed is None or self._position + frame.HEAD_BYTES + len(packed) > self._capacity:
-            if self._closed:
-                return False
-            if packed is None or not self._roll():
-                return self._drop(number)
-        position = self._position
-        index = self._next[number]
-        self._position = position + frame.HEAD_BYTES + len(packed)
-        self._next[number] = index + 1
-        try:
-            self._write(position, frame.encode(packed, number, index, self._salt))
-        except (OSError, MemoryError):  # the disk is full, where it is written and not mapped
-            self._position = position
-            self._next[number] = index
-            return self._drop(number)
-        return True
-
-    def _drain(self) -> None:
-        """Store what was put off. Called inside the lock."""
-        while self._deferred:
-            number, packed = self._deferred.popleft()
-            if number == _FINISH:
-                self.finish()
-                continue
-            try:
-                self._busy = True
-                self._store(number, packed)
+                while True:
+                    position = self._position
+                    if packed is None or (end := position + HEAD_BYTES + len(packed)) > self._capacity:
+                        if packed is not None and self._roll():
+                            continue
+                        stored = self._drop(number)
+                    else:
+                        index = self._next[number]
+                        self._position = end
+                        self._next[number] = index + 1
+                        try:
+                            self._write(position, encode(packed, number, index, self._salts))
+                            stored = True
+                        except (OSError, MemoryError):  # the disk is full, where it is written and not mapped
+                            self._position = position
+                            self._next[number] = index
+                            stored = self._drop(number)
+                    if result is None:
+                        result = stored
+                    if not self._deferred:
+                        return result
+                    number, packed = self._deferred.popleft()
             finally:
                 self._busy = False
 
     def _drop(self, number: int) -> bool:
-        self._next[number] += 1
-        self._write_state()
+        """Give the index out, but to nothing. What comes instead of a record: the wish to finish."""
+        if number == _FINISH:
+            self._end()
+        elif not self._closed:
+            self._next[number] += 1
+            self._write_state()
         return False
+
+    def _end(self) -> None:
+        if self._deferred:  # left there by a call that was interrupted: first come, first served
+            self._deferred.append((_FINISH, None))
+            return
+        if self._finished:
+            return
+        self._capacity = 0  # sends every later append to where ``_closed`` is asked
+        self._closed = True
+        for _ in range(2):  # both copies: one flipped byte must not take the end away
+            self._write_state()
+        stopped = self._keeper.stop()
+        self.directory.release_alive()
+        self._finished = True
+        if stopped:
+            self._close()
 
     def _roll(self) -> bool:
         """Move into the next segment; whether there is one."""
+        if self._closed:
+            return False
         keeper = self._keeper
         if keeper.ready is None:
             self._await_ready()
@@ -237,7 +234,7 @@ class SpoolWriter:
     def _use(self, segment: Segment) -> None:
         self._segment = segment
         self._write = segment.storage.write
-        self._salt = segment.salt
+        self._salts = segment.salts
         self._position = HEADER_BYTES
         self._capacity = segment.capacity  # last: until then an append finds no room
 
