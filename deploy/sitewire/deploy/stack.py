@@ -30,18 +30,14 @@ class Stack:
             DeployError: the broker cannot be started, or dies again and again.
             Permanent: a sink cannot work as it is configured.
         """
-        broker: EmbeddedBroker | None = None
         async with AsyncExitStack() as stack:
             if self._config.broker.embedded is not None:
                 broker = await stack.enter_async_context(EmbeddedBroker(self._config.broker.embedded))
                 _logger.info("the broker listens at %s", broker.endpoint.place)
             async with asyncio.TaskGroup() as group:
-                aside = [group.create_task(self._collect(), name="collect the local spool")]
-                if broker is not None:
-                    aside.append(group.create_task(broker.wait_failed(), name="watch the broker"))
+                collecting = group.create_task(self._collect(), name="collect the local spool")
                 await self._worker.run(stop)
-                for task in aside:
-                    task.cancel()
+                collecting.cancel()
 
     async def ready(self) -> None:
         """Wait until the routes are taken up."""
