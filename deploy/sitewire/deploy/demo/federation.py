@@ -68,11 +68,10 @@ class Federation:
             SiteEnded: a process ended before its work was done, or ``stop`` was called; all are ended then.
         """
         try:
-            self._read(tell)
-            for name, process in self._processes.items():
+            finished = self._read(tell)
+            for process in self._processes.values():
                 process.join(EXIT_SECONDS)
-                if process.exitcode != 0:
-                    raise SiteEnded(self._how_ended(name))
+            self._check(finished)
         finally:
             self._end()
 
@@ -90,28 +89,31 @@ class Federation:
             process.start()
         self._processes[name] = process
 
-    def _read(self, tell: Callable[[News], None]) -> None:
-        open_ends = {end: name for name, end in self._news.items()}
+    def _read(self, tell: Callable[[News], None]) -> set[str]:
+        """Pass on news until every process has let go of its pipe; return who had finished. One's end ends all."""
+        names = {end: name for name, end in self._news.items()}
         finished: set[str] = set()
-        while open_ends:
-            for end in wait([*open_ends, self._stop_reader]):
+        while names:
+            for end in wait([*names, self._stop_reader]):
                 if not isinstance(end, Connection) or end is self._stop_reader:
                     msg = "the training was stopped"
                     raise SiteEnded(msg)
                 try:
                     news: News = end.recv()
                 except EOFError:
-                    if (name := open_ends.pop(end)) not in finished:
-                        raise SiteEnded(self._how_ended(name)) from None
+                    del names[end]
                     continue
                 if isinstance(news, Finished):
                     finished.add(news.site)
                 tell(news)
+        return finished
 
-    def _how_ended(self, name: str) -> str:
-        process = self._processes[name]
-        process.join(EXIT_SECONDS)
-        return f"{name} ended too early (exit code {process.exitcode}); what it logged is kept"
+    def _check(self, finished: set[str]) -> None:
+        failed = {name: process.exitcode for name, process in self._processes.items() if process.exitcode}
+        # Who failed took the others along: name the cause first.
+        for name in (*failed, *(self._processes.keys() - finished)):
+            msg = f"{name} ended too early (exit code {failed.get(name, 0)}); what it logged is kept"
+            raise SiteEnded(msg)
 
     def _end(self) -> None:
         """Let go of the pipes, at which every process ends by itself; kill those that do not."""
