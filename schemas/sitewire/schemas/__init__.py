@@ -6,7 +6,7 @@ meaning of old bytes needs a new ``limits.SCHEMA_VERSION``. May import: the stan
 and msgpack.
 
 Reading order: ``record`` -> ``hole`` -> ``envelope`` -> ``subject`` -> ``codec``, which stands on
-``wire`` (bytes to plain values), ``kind`` (values of each kind) and ``scalars`` (the fast way);
-then ``account`` and ``receipt``, which count what the former carried, and ``asyncapi``, which
-describes all of it.
+``wire`` (bytes to plain values), ``kind`` (values of each kind), ``rare`` (fields that few records
+have) and ``scalars`` (the fast way, by ``column``); then ``account`` and ``receipt``, which count
+what the former carried, and ``asyncapi`` with ``json_schema``, which describe all of it.
 """

@@ -12,8 +12,8 @@ of ``record.Kind``'s member. A publisher never decodes records: it puts the spoo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import msgpack
 
@@ -22,10 +22,11 @@ from sitewire.schemas.envelope import Envelope
 from sitewire.schemas.errors import MalformedEnvelope, RecordRefused
 from sitewire.schemas.hole import Hole, HoleName
 from sitewire.schemas.kind import IS_VALUE
+from sitewire.schemas.rare import FIELDS, NONE, read_rare
 from sitewire.schemas.record import CLASS_OF, Kind, Record, RecordClass
-from sitewire.schemas.scalars import read_plain_scalars
+from sitewire.schemas.scalars import read_scalars
 from sitewire.schemas.subject import Subject
-from sitewire.schemas.wire import array, check, index, is_text, is_time, read_map, shown
+from sitewire.schemas.wire import array, check, index, is_step, is_text, is_time, read_map, shown
 
 KIND_NUMBER: Final[Mapping[Kind, int]] = {kind: number for number, kind in enumerate(Kind)}
 SCALAR_NUMBER: Final = KIND_NUMBER[Kind.SCALAR]
@@ -34,7 +35,6 @@ CLASSES: Final[Sequence[RecordClass]] = tuple(RecordClass)
 _KINDS: Final = tuple((kind, CLASS_OF[kind], IS_VALUE[kind]) for kind in Kind)
 _HOLE_NAMES: Final = {str(name): name for name in HoleName}
 _ENVELOPE_KEYS: Final = frozenset("vwcfehr")
-_NO_RARE: Final = (None, None, None, None)
 _RECORDS_HEAD: Final = b"\x82" + b"".join(map(msgpack.packb, ("v", limits.SCHEMA_VERSION, "r")))
 
 
@@ -45,7 +45,7 @@ def pack_record(record: Record) -> bytes:
         RecordRefused: a worker would refuse the record, and with it the whole envelope that it came in.
     """
     number = KIND_NUMBER[record.kind]
-    rare = {key: value for key, value in zip(_RARE, record[5:], strict=True) if value is not None}
+    rare = {key: value for key, value in zip(FIELDS, record[5:], strict=True) if value is not None}
     fields = (number, record.name, record.value, record.time, record.step)
     try:
         packed = msgpack.packb((*fields, rare) if rare else fields)
@@ -164,9 +164,9 @@ def _read_records(value: object, record_class: RecordClass) -> tuple[Record, ...
     items = array(value, "r")
     check(len(items) <= limits.MAX_ENVELOPE_RECORDS, "r: too many records")
     if items and record_class is RecordClass.SCALARS:
-        plain = read_plain_scalars(items)
-        if plain is not None:
-            return plain
+        scalars = read_scalars(items)
+        if scalars is not None:
+            return scalars
     return tuple([_read_record(item, record_class) for item in items])
 
 
@@ -179,13 +179,13 @@ def _read_record(item: object, record_class: RecordClass) -> Record:
     if not is_time(time):
         msg = f"r: not a time: {shown(time)}"
         raise MalformedEnvelope(msg)
-    if step is not None and not _is_step(step):
+    if step is not None and not is_step(step):
         msg = f"r: not a step: {shown(step)}"
         raise MalformedEnvelope(msg)
     if not is_text(name, limits.MAX_RECORD_NAME_BYTES):
         msg = f"r: not a name: {shown(name)}"
         raise MalformedEnvelope(msg)
-    return Record(kind, name, value, time, step, *(_read_rare(item[5]) if len(item) == 6 else _NO_RARE))
+    return Record(kind, name, value, time, step, *(read_rare(item[5]) if len(item) == 6 else NONE))
 
 
 def _read_kind(number: object, value: object, record_class: RecordClass) -> Kind:
@@ -201,34 +201,6 @@ def _read_kind(number: object, value: object, record_class: RecordClass) -> Kind
         raise MalformedEnvelope(msg)
     return kind
 
-
-def _read_rare(rare: object) -> tuple[Any, ...]:
-    if type(rare) is not dict or not rare or not rare.keys() <= _RARE_KEYS:
-        msg = f"r: the rare fields are {' '.join(_RARE)}"
-        raise MalformedEnvelope(msg)
-    for key, value in rare.items():
-        if not _IS_RARE[key](value):
-            msg = f"r: not a value of the field {key}: {shown(value)}"
-            raise MalformedEnvelope(msg)
-    return tuple(map(rare.get, _RARE))
-
-
-def _is_step(value: object) -> bool:
-    return type(value) is int and limits.MIN_STEP <= value <= limits.MAX_STEP
-
-
-def _is_name(value: object) -> bool:
-    return is_text(value, limits.MAX_RECORD_NAME_BYTES)
-
-
-_IS_RARE: Final[Mapping[str, Callable[[object], bool]]] = {
-    "r": _is_step,
-    "e": _is_step,
-    "c": _is_name,
-    "s": _is_name,
-}
-_RARE: Final = tuple(_IS_RARE)
-_RARE_KEYS: Final = _IS_RARE.keys()
 
 __all__ = [
     "CLASSES",

@@ -1,4 +1,4 @@
-"""An envelope's worth of plain scalars, checked by column: three times as fast as record by record.
+"""An envelope's worth of scalars, checked by column: twice to three times as fast as record by record.
 
 Nearly every record of nearly every run is one. What is anything else, or wrong, is left to the
 reader in ``codec``, which says what is wrong; so this one only has to be right when it says yes.
@@ -6,24 +6,19 @@ reader in ``codec``, which says what is wrong; so this one only has to be right 
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterable
 from itertools import repeat
-from types import NoneType
 from typing import Any, Final
 
-from sitewire.schemas import limits
+from sitewire.schemas.column import Column, are_names_or_none, are_steps_or_none, are_times, types
+from sitewire.schemas.rare import NO_COLUMNS, read_rare_columns
 from sitewire.schemas.record import Kind, Record
-from sitewire.schemas.wire import is_text, is_time
 
 _NUMBER: Final = tuple(Kind).index(Kind.SCALAR)
-_NO_RARE: Final = (repeat(None),) * 4
-_STEP_TYPES: Final = frozenset({int, NoneType})
-
-_new_record: Final = partial(tuple.__new__, Record)  # what Record._make does, without its call
 
 
-def read_plain_scalars(items: tuple[Any, ...]) -> tuple[Record, ...] | None:
-    """Read records of five fields that are all scalars.
+def read_scalars(items: tuple[Any, ...]) -> tuple[Record, ...] | None:
+    """Read records that are all scalars.
 
     Args:
         items: at least one, as decoded, each of any type.
@@ -31,34 +26,27 @@ def read_plain_scalars(items: tuple[Any, ...]) -> tuple[Record, ...] | None:
     Returns:
         The records, or None if any of them is not that or not valid.
     """
-    if _types(items) != {tuple} or set(map(len, items)) != {5}:
+    if types(items) != {tuple}:
         return None
+    lengths = set(map(len, items))
+    if lengths == {5}:
+        return _read_columns(items, NO_COLUMNS)
+    if not lengths <= {5, 6}:
+        return None
+    rare = read_rare_columns(items)
+    return None if rare is None else _read_columns([item[:5] for item in items], rare)
+
+
+def _read_columns(items: Column, rare: tuple[Iterable[Any], ...]) -> tuple[Record, ...] | None:
     numbers, names, values, times, steps = zip(*items, strict=True)
-    if not (_are_scalars(numbers, values) and _are_times(times) and _are_steps(steps) and _are_names(names)):
-        return None
-    return tuple(map(_new_record, zip(repeat(Kind.SCALAR), names, values, times, steps, *_NO_RARE, strict=False)))
-
-
-def _types(column: tuple[Any, ...]) -> set[type]:
-    return set(map(type, column))
-
-
-def _are_scalars(numbers: tuple[Any, ...], values: tuple[Any, ...]) -> bool:
-    return _types(numbers) == {int} and set(numbers) == {_NUMBER} and _types(values) == {float}
-
-
-def _are_times(times: tuple[Any, ...]) -> bool:
-    # A NaN may hide from min and max, but not from a sum.
-    return _types(times) == {float} and is_time(min(times)) and is_time(max(times)) and sum(times) >= 0.0
-
-
-def _are_steps(steps: tuple[Any, ...]) -> bool:
-    types = _types(steps)
-    if not types <= _STEP_TYPES:
-        return False
-    known = steps if NoneType not in types else [step for step in steps if step is not None]
-    return not known or (min(known) >= limits.MIN_STEP and max(known) <= limits.MAX_STEP)
-
-
-def _are_names(names: tuple[Any, ...]) -> bool:
-    return _types(names) == {str} and all(is_text(name, limits.MAX_RECORD_NAME_BYTES) for name in set(names))
+    right = (
+        types(numbers) == {int}
+        and set(numbers) == {_NUMBER}
+        and types(values) == {float}
+        and are_times(times)
+        and are_steps_or_none(steps)
+        and None not in names
+        and are_names_or_none(names)
+    )
+    rows = zip(repeat(Kind.SCALAR), names, values, times, steps, *rare, strict=False)
+    return tuple(map(tuple.__new__, repeat(Record), rows)) if right else None  # as Record._make does, without its call

@@ -141,6 +141,11 @@ def is_time(value: object) -> bool:
     return type(value) is float and 0.0 <= value < limits.MAX_TIME
 
 
+def is_step(value: object) -> bool:
+    """Whether it is an integer of 64 bits with a sign."""
+    return type(value) is int and limits.MIN_STEP <= value <= limits.MAX_STEP
+
+
 def shown(value: object) -> str:
     """Return a value for an error's message: short, whatever it is.
 
