@@ -1,0 +1,220 @@
+"""The demo in a process of its own, small: its exit code, its words, and what is on the disk afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.nats, pytest.mark.slow, pytest.mark.timeout(180)]
+
+SITEWIRE = Path(sys.executable).parent / "sitewire"
+SMALL = ("--sites", "3", "--rounds", "2")
+ROUTES = ("jsonl", "tensorboard")
+ORIGINS = ("server", "site-1", "site-2", "site-3")
+
+
+def command(out: Path, *more: str) -> list[str]:
+    return [str(SITEWIRE), "demo", "--out", str(out), *SMALL, *more]
+
+
+def run_demo(out: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(out, *more), capture_output=True, text=True, timeout=150, check=False)
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo") / "out"
+
+
+@pytest.fixture(scope="module")
+def first(out: Path) -> subprocess.CompletedProcess[str]:
+    return run_demo(out)
+
+
+def receipts(text: str) -> dict[tuple[str, str], tuple[str, int, int, int]]:
+    found = re.findall(r"^(\S+) +(\S+) +(\w+) +(\d+) +(\d+) +(\d+)$", text, re.MULTILINE)
+    return {(site, route): (state, int(a), int(b), int(c)) for site, route, state, a, b, c in found}
+
+
+def accuracy(text: str) -> str:
+    found = re.search(r"Accuracy on images that no site holds: ([\d.]+%)", text)
+    assert found is not None
+    return found[1]
+
+
+def members(group: int) -> list[str]:
+    """Return the command lines of a process group's living members."""
+    shown = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in shown.splitlines()]
+    return [args for pgid, stat, args in rows if int(pgid) == group and not stat.startswith("Z")]
+
+
+def wait_until_gone(group: int) -> None:
+    """Wait for the last helper of ``multiprocessing``, which ends a moment after its parent."""
+    deadline = time.monotonic() + 10
+    while left := members(group):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+
+
+def scalars_by_tag(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder), {"scalars": 0}).Reload()
+    return {tag: [(item.step, item.value) for item in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+
+
+def test_it_ends_with_0_and_a_receipt_for_every_site_and_route(first: subprocess.CompletedProcess[str]) -> None:
+    assert first.returncode == 0, first.stdout + first.stderr
+    table = receipts(first.stdout)
+    assert sorted(table) == sorted((site, route) for site in ORIGINS for route in ROUTES)
+    for state, logged, sent, delivered in table.values():
+        assert state == "complete"
+        assert logged == sent == delivered > 0
+    assert "Every receipt adds up" in first.stdout
+    assert "No image and no label." in first.stdout
+    assert f"tensorboard --logdir {first.args[3]}/runs" in first.stdout
+
+
+def test_what_tensorboard_reads_is_what_was_logged_each_once(
+    first: subprocess.CompletedProcess[str], out: Path
+) -> None:
+    (run,) = (out / "runs").glob("demo-*")
+    table = receipts(first.stdout)
+    for site in ORIGINS[1:]:
+        points = scalars_by_tag(run / site)
+        steps = [step for step, _ in points["train/loss"]]
+        assert steps == list(range(len(steps)))
+        assert [step for step, _ in points["val/accuracy"]] == [1, 2]
+        # Besides: the text, the hyperparameters with their metric, begin and end of the run.
+        assert table[site, "tensorboard"][1] == sum(map(len, points.values())) + 5
+    assert [step for step, _ in scalars_by_tag(run / "server")["global/accuracy"]] == [0, 1, 2]
+
+
+def test_both_routes_hold_the_same_scalars(first: subprocess.CompletedProcess[str], out: Path) -> None:
+    (run,) = (out / "jsonl").glob("demo-*")
+    for site in ORIGINS:
+        lines = [json.loads(line) for line in (run / site / "scalars.jsonl").read_text().splitlines()]
+        points = Counter(line["name"] for line in lines if line.get("kind") == "scalar" and not line.get("series"))
+        assert points == {tag: len(items) for tag, items in scalars_by_tag(out / "runs" / run.name / site).items()}
+
+
+def test_the_same_seed_ends_with_the_same_accuracy_in_a_run_beside_the_first(
+    first: subprocess.CompletedProcess[str], out: Path
+) -> None:
+    again = run_demo(out)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert accuracy(again.stdout) == accuracy(first.stdout)
+    assert len(list((out / "runs").glob("demo-*"))) == 2
+
+
+def test_its_config_file_is_one_to_go_on_with(first: subprocess.CompletedProcess[str], out: Path) -> None:
+    file = str(out / "sitewire.yaml")
+    assert subprocess.run([SITEWIRE, "check", "-c", file], check=False).returncode == 0
+    with subprocess.Popen([SITEWIRE, "up", "-c", file], stderr=subprocess.DEVNULL) as up:
+        try:
+            assert subprocess.run([SITEWIRE, "drain", "-c", file, "--timeout", "60"], check=False).returncode == 0
+            shown = subprocess.run([SITEWIRE, "runs", "-c", file, "--json"], capture_output=True, check=True).stdout
+        finally:
+            up.terminate()
+    assert up.returncode == 0
+    rows = json.loads(shown)
+    assert {row["state"] for row in rows} == {"complete"}
+    assert all(row["logged"] == row["sent"] == row["delivered"] for row in rows)
+
+
+def test_ctrl_c_ends_every_process_and_says_how_to_go_on(tmp_path: Path) -> None:
+    with _in_a_terminal(command(tmp_path / "out", "--rounds", "1000")) as (process, read):
+        seen = read(lambda text: "round 3 of" in text)
+        os.killpg(process.pid, signal.SIGINT)  # what a terminal does: to every process of the demo
+        seen += read(lambda _: False)
+        assert process.wait(60) == 130, seen
+    assert "Stopped. What was logged is kept" in seen
+    assert "Traceback" not in seen
+    wait_until_gone(process.pid)
+
+
+def test_a_terminal_gets_bars_of_every_site_and_of_the_delivery(tmp_path: Path) -> None:
+    with _in_a_terminal(command(tmp_path / "out")) as (process, read):
+        seen = read(lambda _: False)
+        assert process.wait(60) == 0, seen
+    for name in (*ORIGINS[1:], "delivery"):
+        assert re.search(rf"{name} +[^\n]*100 %", seen)
+
+
+def test_a_missing_extra_is_one_line_that_names_it(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['sklearn'] = None; from sitewire.deploy.cli.main import main; sys.exit(main())"
+    found = subprocess.run(
+        [sys.executable, "-c", code, "demo", "--out", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 1
+    assert found.stderr.count("\n") == 1
+    assert 'pip install "sitewire[demo]"' in found.stderr
+
+
+@pytest.mark.parametrize(
+    "bad", [("--sites", "0"), ("--sites", "65"), ("--alpha", "nan"), ("--rounds", "x"), ("--seed", "-1")]
+)
+def test_numbers_that_make_no_sense_are_a_usage_error(bad: tuple[str, str], tmp_path: Path) -> None:
+    found = run_demo(tmp_path / "out", *bad)
+    assert found.returncode == 2
+    assert bad[0] in found.stderr
+    assert not (tmp_path / "out").exists()
+
+
+Reader = Callable[[Callable[[str], bool]], str]
+
+
+class _in_a_terminal:  # noqa: N801  a context manager
+    """Run a command with a terminal of its own; its reader returns what came until enough was seen, or the end."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        self._arguments = arguments
+
+    def __enter__(self) -> tuple[subprocess.Popen[bytes], Reader]:
+        self._ours, theirs = pty.openpty()
+        self._process = subprocess.Popen(
+            self._arguments,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"},
+        )
+        os.close(theirs)
+        return self._process, self._read
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        os.close(self._ours)
+
+    def _read(self, enough: Callable[[str], bool]) -> str:
+        text = ""
+        for part in self._parts():
+            text += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", part.decode(errors="replace"))
+            if enough(text):
+                break
+        return text
+
+    def _parts(self) -> Iterator[bytes]:
+        while True:
+            try:
+                part = os.read(self._ours, 65536)
+            except OSError:  # Linux: nobody has the other end any more
+                return
+            if not part:
+                return
+            yield part
