@@ -54,10 +54,17 @@ def accuracy(text: str) -> str:
 
 
 def members(group: int) -> list[str]:
-    """Return the command lines of a process group's living members."""
-    shown = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
-    rows = [line.split(None, 2) for line in shown.splitlines()]
-    return [args for pgid, stat, args in rows if int(pgid) == group and not stat.startswith("Z")]
+    """Return a process group's living members, as Linux describes them: pid, name, state, parent, group, ..."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            line = file.read_text()
+        except OSError:  # it ended meanwhile
+            continue
+        state, _, number, *_ = line.rpartition(")")[2].split()
+        if int(number) == group and state != "Z":
+            found.append(line)
+    return found
 
 
 def wait_until_gone(group: int) -> None:
