@@ -62,7 +62,7 @@ class NatsServer:
         self.directory.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + START_SECONDS
         while True:
-            self._launch(self.port or _free_port())
+            self._launch(self.port or free_port())
             if self._wait(deadline):
                 return
             # Somebody took the port in between.
@@ -122,7 +122,8 @@ class NatsServer:
         self._process.wait(timeout=START_SECONDS)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that a server can take on 127.0.0.1, soon."""
     # Below the range from which the system takes ports for outgoing connections, so that the port
     # is still free when a killed server comes back.
     while True:
