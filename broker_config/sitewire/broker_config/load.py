@@ -119,10 +119,16 @@ class _Reader:
             advice = f'pip install "sitewire[{kind}]"'
             self._source.add((*path, "type"), f"`{kind}` cannot be loaded: {error}", advice)
             return None
+        except Exception as error:  # noqa: BLE001  the import of somebody's sink may raise anything
+            self._source.add((*path, "type"), f"`{kind}` cannot be loaded: {type(error).__name__}: {error}")
+            return None
         return self._make(kind, sink_type, {key: value for key, value in raw.items() if key != "type"}, path)
 
     def _make(self, kind: str, sink_type: SinkType, keys: Mapping[str, Any], path: KeyPath) -> SinkConfig | None:
         options = self._validated(sink_type.Options, keys, path)
+        known = set(_keys_at(sink_type.Options, ()))
+        for key in keys.keys() - known:  # somebody's model may ignore what it does not know
+            self._source.add((*path, key), f"there is no key `{key}`", did_you_mean(key, {*known, "type"}))
         if options is None:
             return None
         try:
@@ -167,7 +173,9 @@ def _keys_at(model: type[BaseModel], path: KeyPath) -> Iterable[str]:
             found = _bare(field.annotation) if field else None
         else:  # a mapping of names, or a list: the part is a name or a number
             found = _bare(get_args(found)[-1]) if get_args(found) else None
-    return found.model_fields if isinstance(found, type) and issubclass(found, BaseModel) else ()
+    if not (isinstance(found, type) and issubclass(found, BaseModel)):
+        return ()
+    return [field.alias or name for name, field in found.model_fields.items()]
 
 
 def _bare(annotation: object) -> object:
