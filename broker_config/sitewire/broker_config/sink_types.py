@@ -39,6 +39,10 @@ def load_sink_type(point: EntryPoint) -> SinkType:
 
     Raises:
         ImportError: its module, or a library that it needs, is not installed.
+        TypeError: it is no sink's class.
     """
     found: SinkType = point.load()
+    if not (hasattr(found, "Options") and hasattr(found, "from_options")):
+        msg = f"{point.value} is no sink: it has no `Options` and `from_options`"
+        raise TypeError(msg)
     return found

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from sitewire.broker_config.errors import ConfigInvalid, NotThere
 from sitewire.broker_config.load import load_config
 from sitewire.broker_config.problem import Problem
+from sitewire.broker_config.sink_types import load_sink_type
 from support.config import config_of, write_config
 
 GOOD = """\
@@ -62,7 +63,7 @@ def _fake_sinks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sitewire.broker_config.load.sink_types", sink_types)
     monkeypatch.setattr(
         "sitewire.broker_config.load.load_sink_type",
-        lambda point: FakeSink if point.name == "fake" else point.load(),
+        lambda point: FakeSink if point.name == "fake" else load_sink_type(point),
     )
 
 
@@ -255,7 +256,7 @@ def test_a_third_party_s_sink_has_its_own_keys(tmp_path: Path) -> None:
         ("fake, place: x, dept: 2", "routes.a.sink.dept", "did you mean `depth`?"),
         ("fake, place: x, depth: -1", "routes.a.sink", "too shallow"),
         ("broken", "routes.a.sink.type", 'pip install "sitewire[broken]"'),
-        ("empty", "routes.a.sink.type", "cannot be loaded"),
+        ("empty", "routes.a.sink.type", "is no sink"),
         ("fak", "routes.a.sink.type", "did you mean `fake`?"),
     ]:
         found = problems_of(tmp_path, text.format(keys))
