@@ -28,6 +28,7 @@ HORIZON_SECONDS: Final = 600.0
 """How long acknowledged segments are kept: a broker that syncs lazily loses less than this in a power cut."""
 
 _REMOVED: Final = ".removed-"
+_ATTEMPTS: Final = 100  # each loses only to a removal of an empty directory within microseconds
 
 
 class WriterDirectory:
@@ -189,11 +190,9 @@ def _make(path: Path) -> None:
     Raises:
         OSError: it cannot be made; ``FileExistsError`` too: a writer's directory is its own.
     """
-    for attempts_left in (2, 1, 0):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+    for _ in range(_ATTEMPTS):
+        with suppress(FileNotFoundError):
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.mkdir()
             return
-        except FileNotFoundError:
-            if not attempts_left:
-                raise
+    path.mkdir()
