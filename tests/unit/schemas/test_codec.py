@@ -131,6 +131,7 @@ def _one_by_one(row: Row) -> Record | None:
 @example([(0, "a", 0.5, 1.0, 1, {"r": 1})], (0, "a", 0.5, 1.0, 1, {"r": 1.0}), [])
 @example([(0, "a", 0.5, 1.0, 1, {"r": 1})], (0, "a", 0.5, 1.0, 1, None), [])
 @example([(0, "a", 0.5, 1.0, 1, {"r": 1})], (0, "a", 0.5, 1.0, 1, {"c": ()}), [])
+@example([(0, "a", 0.5, 1.0, 1)], (0, None, 0.5, 1.0, 1), [])
 @example([], (0, "a", 0.5, 1.0), [])
 def test_the_fast_way_says_yes_only_to_what_the_slow_way_reads_alike(
     before: list[Row], row: Row, behind: list[Row]

@@ -171,7 +171,7 @@ MALFORMED: dict[str, Body] = {
     "records as a map": {"r": {}},
     "nothing covered": {"r": ()},
     "too many records": {"r": ((0, "a", 0.5, 1.0, 1),) * (limits.MAX_ENVELOPE_RECORDS + 1)},
-    "too many holes": {"h": tuple(_hole(2 * i, 1) for i in range(limits.MAX_ENVELOPE_HOLES + 1))},
+    "too many holes": {"h": tuple(_hole(i, 1) for i in range(1, limits.MAX_ENVELOPE_HOLES + 2))},
     "an unknown hole": {"h": (_hole(0, 1, "lost"),)},
     "a hole without a name": {"h": (_hole(0, 1, None),)},
     "an empty hole": {"h": (_hole(0, 0),)},
@@ -207,6 +207,8 @@ MALFORMED: dict[str, Body] = {
     "a number for a context": _record(rare={"c": 1}),
     "a field too many": _record(rare={"r": 1}, more=1),
     "an extension": {"e": msgpack.ExtType(5, b"")},
+    "an extension for an array": {"h": msgpack.ExtType(5, b"")},
+    "an extension for a record": {"r": (msgpack.ExtType(5, b""),)},
     "a larger extension": {"e": msgpack.ExtType(5, b"x")},
     "a timestamp": _record(time=msgpack.Timestamp(1, 0)),
 }

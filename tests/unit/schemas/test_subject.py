@@ -130,6 +130,14 @@ def test_a_subject_is_refused_or_read_in_its_one_spelling(subject: str) -> None:
             assert spelling() == subject
 
 
+@pytest.mark.parametrize("writer", ["", WRITER[1:], WRITER + "0", WRITER + "\n", WRITER.upper(), "g" * 32, "=41" * 32])
+def test_what_is_no_writer_is_refused(writer: str) -> None:
+    with pytest.raises(SubjectError):
+        parse_published(f"metrics.site.run.scalars.{writer}")
+    with pytest.raises(SubjectError):
+        parse_account_subject(f"account.site.run.{writer}")
+
+
 def test_a_stored_subject_is_not_taken_for_a_published_one() -> None:
     with pytest.raises(SubjectError):
         parse_published(f"metrics.5.site.run.scalars.{WRITER}")
