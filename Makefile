@@ -10,8 +10,9 @@ DEMO_VENV := .venv-demo
 BIN := $(VENV)/bin
 ROOTS := schemas broker_config collectors workers deploy
 FOLDERS := $(ROOTS) tests benchmarks examples
-# Folders of a fresh clone that hold no Python file yet do not exist for the type checkers.
-TYPED = $(shell for folder in $(FOLDERS); do find $$folder -name '*.py' -print -quit | sed 's,/.*,,'; done)
+# The tools refuse a folder that is not there, and git keeps none that is empty.
+CHECKED = $(wildcard $(FOLDERS))
+TYPED = $(shell for folder in $(CHECKED); do find $$folder -name '*.py' -print -quit | sed 's,/.*,,'; done)
 
 .PHONY: help venv check format test coverage demo bench faults requirements clean
 
@@ -29,15 +30,15 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml
 	touch $@
 
 check: venv ## ruff, mypy, pyright, import-linter
-	$(BIN)/ruff check $(FOLDERS)
-	$(BIN)/ruff format --check $(FOLDERS)
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/mypy $(TYPED)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pyright
 	$(BIN)/lint-imports
 
 format: venv ## let ruff write what it can
-	$(BIN)/ruff check --fix-only $(FOLDERS)
-	$(BIN)/ruff format $(FOLDERS)
+	$(BIN)/ruff check --fix-only $(CHECKED)
+	$(BIN)/ruff format $(CHECKED)
 
 test: venv ## every test (ARGS="-k spool" picks some)
 	$(BIN)/python -m pytest $(ARGS)
@@ -56,7 +57,7 @@ $(DEMO_VENV)/.ready: requirements/demo.txt pyproject.toml
 	touch $@
 
 bench: venv ## the measurements of benchmarks/, one after the other
-	for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 faults: venv ## only the tests that kill processes under load
 	$(BIN)/python -m pytest tests/faults $(ARGS)
