@@ -10,7 +10,7 @@ series, is ``ahead``: it is not written a second time.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
@@ -150,7 +150,7 @@ def _fold(found: Recovered, batches: dict[int, list[tuple[Marker, list[Slice]]]]
             found.positions.clear()
             there.clear()
         for marker, slices in entries:
-            found.positions.update(marker.before)
+            _raise_positions(found.positions, marker.before)
             for item in (*_ahead_slices(marker), *slices):
                 there.setdefault(item.key, []).append(item)
         for key, slices in there.items():
@@ -161,6 +161,16 @@ def _fold(found: Recovered, batches: dict[int, list[tuple[Marker, list[Slice]]]]
         if any(item.events for item in slices)
     }
     found.batch = max(batches, default=0)
+
+
+def _raise_positions(positions: dict[StreamKey, Position], before: Mapping[StreamKey, Position]) -> None:
+    """Take over what a marker says was committed, unless more is known.
+
+    What was ahead is over the position here as soon as the gap is closed; its writer counts it when it comes again.
+    """
+    for key, position in before.items():
+        if key not in positions or positions[key].next < position.next:
+            positions[key] = position
 
 
 def _ahead_slices(marker: Marker) -> Iterator[Slice]:
