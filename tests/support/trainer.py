@@ -73,7 +73,8 @@ def _records(directory: WriterDirectory) -> list[Record]:
     try:
         while items := reader.read(1000):
             for item in items:
-                assert isinstance(item, Stored), item
+                if not isinstance(item, Stored):
+                    continue  # a hole: who misses a record compares steps
                 identity = directory.identity
                 subject = Subject(RunKey(identity.site, identity.run), item.record_class, identity.writer)
                 data = encode_envelope(identity.writer, item.record_class, item.index, [item.packed])

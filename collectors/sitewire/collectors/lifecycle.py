@@ -17,14 +17,13 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from sitewire.collectors.refusals import report
 from sitewire.collectors.settings import Settings
 
 if TYPE_CHECKING:
     from sitewire.collectors.publisher.thread import Publisher
     from sitewire.collectors.recorder import Recorder, Status
     from sitewire.collectors.spool.writer import SpoolWriter
-
-_logger = logging.getLogger("sitewire")
 
 LAST_OF_ALL: Final = -100
 """Priority among multiprocessing's finalizers: behind the trainer's own, which may still log."""
@@ -63,7 +62,7 @@ def tell(message: str, level: int = logging.WARNING) -> None:
     """Log a message, once in this process."""
     if message not in _process.told:
         _process.told.add(message)
-        _logger.log(level, "%s", message)
+        report(message, level)
 
 
 def opened(recorder: Recorder) -> None:

@@ -24,7 +24,7 @@ from sitewire.collectors.refusals import Reason, Refusals
 from sitewire.collectors.settings import Settings
 from sitewire.collectors.spool.identity import WriterIdentity
 from sitewire.collectors.spool.writer import SpoolWriter
-from sitewire.schemas.record import Kind, Record
+from sitewire.schemas.record import Kind, Record, RecordClass
 from sitewire.schemas.subject import new_writer
 
 Status: TypeAlias = Literal["finished", "failed"]
@@ -68,6 +68,7 @@ class Recorder:
         self._deferred: deque[Record] = deque()
         self._retry_at = 0.0
         self._unusable = ""
+        self._unended: SpoolWriter | None = None
         self.append_scalar, self.append = self._first_scalar, self._first
 
     @property
@@ -78,19 +79,22 @@ class Recorder:
     def finish(self, status: Status) -> None:
         """End the run in this process; later calls do nothing, later records are refused."""
         with self._lock:
-            if self.finished or self._opening:
-                return  # opening: a signal handler has interrupted it; the exit of the program ends the run
+            if self._opening:
+                return  # a signal handler has interrupted it; the exit of the program ends the run
+            if self.finished:
+                self._finish_unended()
+                return
             self.finished = True
             self.append_scalar, self.append = self._late_scalar, self._late
             if self._writer is not None:
-                self._writer.append(Record(Kind.RUN_END, "run_end", status, time.time()))
-                self._writer.finish()
+                self._end(self._writer, status)
         lifecycle.ended(self)
 
     def resume(self) -> None:
         """Go on after an end, with a new writer, as a ``SummaryWriter`` does that is used after its ``close``."""
         with self._lock:
             if self.finished and not lifecycle.exiting():
+                self._finish_unended()
                 self.refusals = self.refusals.successor()
                 self._reset()
 
@@ -103,6 +107,21 @@ class Recorder:
             inherited.abandon()
         if finished:
             self.finish("finished")
+
+    def _end(self, writer: SpoolWriter, status: Status) -> None:
+        before = writer.assigned().get(RecordClass.RUN)
+        writer.append(Record(Kind.RUN_END, "run_end", status, time.time()))
+        if writer.assigned().get(RecordClass.RUN) == before:
+            # Put off: we are in a signal handler inside a log call. If the handler raises (``sys.exit``), what is put
+            # off is stored by the next call into the writer: that of the program's exit.
+            self._unended = writer
+        else:
+            writer.finish()
+
+    def _finish_unended(self) -> None:
+        writer, self._unended = self._unended, None
+        if writer is not None:
+            writer.finish()
 
     def _first_scalar(self, name: str, value: float, at: float, step: int | None) -> None:
         self._first(Record(Kind.SCALAR, name, value, at, step))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import Counter
 from enum import StrEnum
@@ -54,7 +55,7 @@ class Refusals:
         key = once or str(reason)
         if key not in self._told:
             self._told.add(key)
-            _logger.warning("refused (%s): %s; more of this kind is counted, not logged", reason, message)
+            report(f"refused ({reason}): {message}; more of this kind is counted, not logged")
 
     def counts(self) -> dict[str, int]:
         """Return how many log calls were refused so far, by reason."""
@@ -65,6 +66,12 @@ class Refusals:
         following = Refusals()
         following._told = self._told
         return following
+
+
+def report(message: str, level: int = logging.WARNING) -> None:
+    """Log to ``sitewire``. Handlers and streams are the trainer's, and what they raise must not reach its loop."""
+    with contextlib.suppress(Exception):
+        _logger.log(level, "%s", message)
 
 
 def describe(value: object) -> str:
