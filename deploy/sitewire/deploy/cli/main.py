@@ -22,7 +22,7 @@ NOT_DELIVERED: Final = 1
 BAD_CONFIG: Final = 78
 INTERRUPTED: Final = 130
 
-COMMANDS: Final = ("up", "broker", "worker", "sync", "drain", "check", "runs", "status", "tail", "schema")
+COMMANDS: Final = ("demo", "up", "broker", "worker", "sync", "drain", "check", "runs", "status", "tail", "schema")
 _SERVER_LIBRARIES: Final = frozenset({"pydantic", "pydantic_core", "ruamel", "ruamel.yaml", "rich"})
 
 
