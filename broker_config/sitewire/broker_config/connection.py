@@ -160,6 +160,7 @@ class _Events:
         async def error_cb(error: Exception) -> None:
             if self.phase == "connecting":
                 raise map_error(error) from error
+            _close_failed_handshake(client)
             self._tell("error", str(error) or type(error).__name__)
 
         def callback(kind: EventKind) -> Callable[[], Awaitable[None]]:
@@ -179,6 +180,13 @@ class _Events:
     def _tell(self, kind: EventKind, text: str) -> None:
         if self._report is not None and self.phase == "open":
             self._report(kind, text.removeprefix("nats: "))
+
+
+def _close_failed_handshake(client: Client) -> None:
+    # nats-py dials again without closing: a server that refuses us would cost a socket an attempt.
+    transport = client._transport  # noqa: SLF001  there is no public way to it
+    if transport is not None and not client.is_connected:
+        transport.close()  # type: ignore[no-untyped-call]  # of nats-py
 
 
 def _next_attempt(servers: list[Server], _info: dict[str, Any]) -> tuple[Server, float]:

@@ -18,6 +18,7 @@ class SinkObject(Protocol):
     @property
     def identity(self) -> str:
         """Type and place."""
+        ...
 
 
 class SinkType(Protocol):
@@ -27,6 +28,7 @@ class SinkType(Protocol):
 
     def from_options(self, options: Any, base: Path) -> SinkObject:  # noqa: ANN401  each class has Options of its own
         """Make a sink; no I/O."""
+        ...
 
 
 def sink_types() -> Mapping[str, EntryPoint]:

@@ -11,6 +11,7 @@ import pytest
 
 from sitewire.broker_config.connection import Endpoint, check_url, connect, masked
 from sitewire.broker_config.errors import AccessRefused, BrokerUnreachable, Misuse
+from support.jwt import Operator
 from support.nats import MakeServer, NatsServer
 
 SEED = b"SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY"
@@ -104,11 +105,36 @@ async def test_wrong_password_is_access_refused_and_the_right_one_works(make_nat
 
 
 async def test_a_seed_file_opens_a_server_that_knows_its_key(make_nats_server: MakeServer, tmp_path: Path) -> None:
-    public = nkeys.from_seed(bytearray(SEED)).public_key.decode()
+    public = bytes(nkeys.from_seed(bytearray(SEED)).public_key).decode()
     server = make_nats_server(more=f"authorization {{ users: [ {{ nkey: {public} }} ] }}")
     seed = tmp_path / "site.nk"
     seed.write_bytes(SEED + b"\n")
     client = await connect(Endpoint(server.url, creds=seed), name="test")
+    await client.close()
+    with pytest.raises(AccessRefused):
+        await connect(server.endpoint, name="test")
+
+
+async def test_a_creds_file_is_read_again_at_each_connection_and_may_be_half_written_then(
+    make_nats_server: MakeServer, tmp_path: Path
+) -> None:
+    operator = Operator()
+    server = make_nats_server(more=operator.server_config)
+    creds = tmp_path / "site.creds"
+    creds.write_text(operator.creds())
+    told: asyncio.Queue[str] = asyncio.Queue()
+    client = await connect(
+        Endpoint(server.url, creds=creds), name="test", on_event=lambda kind, text: told.put_nowait(f"{kind}: {text}")
+    )
+    creds.write_text(operator.creds()[:40])
+    await server.restart_async()
+    async with asyncio.timeout(15):
+        while await told.get() != "error: invalid user credentials":
+            pass
+        creds.write_text(operator.creds())
+        while not (await told.get()).startswith("reconnected"):
+            pass
+    await client.flush()
     await client.close()
     with pytest.raises(AccessRefused):
         await connect(server.endpoint, name="test")

@@ -167,7 +167,15 @@ class EmbeddedBroker:
                 return
             log.warning("nats-server (pid %d) ended with status %d; starting it again", process.pid, status)
             await asyncio.sleep(pause)
-            process = self._process = await self._launch()
+            process = self._process = await self._relaunch()
+
+    async def _relaunch(self) -> ServerProcess:
+        while True:
+            try:
+                return await self._launch()
+            except OSError as error:  # no memory or no process left for us: that passes
+                log.warning("nats-server cannot be started now: %s", error)
+                await asyncio.sleep(LONGEST_PAUSE_SECONDS)
 
     def _give_up(self, process: ServerProcess, status: int) -> None:
         self._failure = BrokerFailed(

@@ -2,7 +2,8 @@
 
 A program of its own, since code between fork and exec of a process with threads can deadlock. It is
 run by path with ``python -I -S``, so that it starts in some milliseconds, and imports nothing of ours.
-``launch.py PARENT PROGRAM [ARGUMENT...]``.
+``launch.py PARENT PROGRAM [ARGUMENT...]``. To the kernel the parent is the thread that started it:
+here the thread of the event loop.
 """
 
 from __future__ import annotations
