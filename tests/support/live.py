@@ -1,0 +1,164 @@
+"""TensorBoard's own readers over a log directory: at rest, and live while things die."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from tensorboard import context
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+from tensorboard.data.server_ingester import SubprocessServerDataIngester, get_server_binary
+from tensorboard.util.grpc_util import ChannelCredsType
+
+from sitewire.schemas.subject import RunKey
+from support.points import Point
+
+ALL = {"scalars": 0, "tensors": 0, "images": 0, "histograms": 0, "audio": 0, "compressedHistograms": 0}
+"""Size guidance: keep everything."""
+
+Found: TypeAlias = Mapping[str, Sequence[Point]]
+
+RELOAD_INTERVAL = 0.05  # seconds between two looks of a live reader
+
+
+def folder_of(logdir: Path, site: str, run: str) -> Path:
+    """Return where TensorBoard shows a run of a site."""
+    site_token, run_token = RunKey(site, run).tokens
+    return logdir / run_token / site_token
+
+
+def read_points(folder: Path) -> Found:
+    """Return every scalar of a run by name, in the order of TensorBoard's reader; nothing sampled, nothing purged."""
+    return _scalars(_accumulator(folder).Reload()) if folder.exists() else {}
+
+
+def read_in_file_order(folder: Path) -> list[tuple[str, Point]]:
+    """Return every scalar of a run in the order in which it was written, over all names and files."""
+    found: list[tuple[str, Point]] = []
+    for path in sorted(folder.glob("*tfevents*")):
+        for event in LegacyEventFileLoader(str(path)).Load():
+            found += [
+                (value.tag, Point(event.step, value.simple_value, event.wall_time))
+                for value in event.summary.value
+                if value.HasField("simple_value")
+            ]
+    return found
+
+
+def _accumulator(folder: Path) -> Any:
+    return EventAccumulator(str(folder), size_guidance=ALL, purge_orphaned_data=False)
+
+
+def _scalars(accumulator: Any) -> dict[str, list[Point]]:
+    return {
+        tag: [Point(event.step, event.value, event.wall_time) for event in accumulator.Scalars(tag)]
+        for tag in accumulator.Tags()["scalars"]
+    }
+
+
+class LiveReader:
+    """Reads again and again what a run's folder shows, and keeps what a person watching would complain about.
+
+    Attributes:
+        reads: looks that showed something.
+        complaints: a point that came twice, went back, or vanished.
+        last: what the last look showed.
+    """
+
+    def __init__(self, read: Callable[[], Found]) -> None:
+        self.reads = 0
+        self.complaints: list[str] = []
+        self.last: Found = {}
+        self._read = read
+        self._stop = threading.Event()
+
+    def watch(self) -> None:
+        """Look until told to stop, and once more."""
+        while not self._stop.wait(RELOAD_INTERVAL):
+            self._look()
+        self._look()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _look(self) -> None:
+        seen = self._read()
+        for name, before in self.last.items():
+            if list(seen.get(name, ())[: len(before)]) != list(before):
+                self.complaints.append(f"{name}: what was shown has changed; {len(before)} points were")
+        for name, points in seen.items():
+            fresh = points[max(len(self.last.get(name, ())) - 1, 0) :]
+            if any(later.step <= earlier.step for earlier, later in zip(fresh, fresh[1:], strict=False)):
+                self.complaints.append(f"{name}: a step came twice or went back")
+        self.reads += bool(seen)
+        self.last = seen
+
+
+@contextmanager
+def watching(folder: Path) -> Iterator[LiveReader]:
+    """Watch a run's folder as TensorBoard does, from before it exists, in a thread."""
+    state: list[Any] = []
+
+    def read() -> Found:
+        if not state:
+            if not folder.exists():
+                return {}
+            state.append(_accumulator(folder))
+        return _scalars(state[0].Reload())
+
+    with _in_thread(LiveReader(read)) as reader:
+        yield reader
+
+
+@contextmanager
+def watching_data_server(logdir: Path, run: str) -> Iterator[LiveReader]:
+    """Watch a run through TensorBoard's data server, which its page uses by default.
+
+    Args:
+        logdir: the log directory.
+        run: the run's folder, relative to it.
+    """
+    ingester = SubprocessServerDataIngester(
+        server_binary=get_server_binary(),
+        logdir=str(logdir),
+        reload_interval=0,  # looks without a pause
+        channel_creds_type=ChannelCredsType.LOCAL,
+        samples_per_plugin={"scalars": 10**9},
+    )
+    ingester.start()
+    provider, request = ingester.data_provider, context.RequestContext()
+
+    def read() -> Found:
+        runs = provider.read_scalars(request, experiment_id="", plugin_name="scalars", downsample=10**9)
+        return {
+            tag: [Point(datum.step, datum.value, datum.wall_time) for datum in data]
+            for tag, data in runs.get(run, {}).items()
+        }
+
+    with _in_thread(LiveReader(read)) as reader:
+        yield reader
+
+
+@contextmanager
+def _in_thread(reader: LiveReader) -> Iterator[LiveReader]:
+    failures: list[BaseException] = []
+
+    def watch() -> None:
+        try:
+            reader.watch()
+        except Exception as error:  # a thread's error would only be printed
+            failures.append(error)
+
+    thread = threading.Thread(target=watch, name="live reader")
+    thread.start()
+    try:
+        yield reader
+    finally:
+        reader.stop()
+        thread.join()
+    if failures:
+        raise failures[0]

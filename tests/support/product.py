@@ -1,0 +1,219 @@
+"""The product's processes as people run them: started by command, logs in a file, ended by signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from support.config import write_config
+from support.live import folder_of, read_points
+from support.journal import Journal
+from support.nats import free_port
+from support.verdict import Verdict, judge
+
+SITEWIRE = Path(sysconfig.get_path("scripts")) / "sitewire"
+LOAD = Path(__file__).with_name("load.py")
+PATIENCE = 60.0  # seconds for what takes one or two on an idle machine
+
+CONFIG = """\
+broker:
+  embedded: {{port: {port}, store: store}}
+collect: {{spool: spool}}
+routes:
+  tb:
+    subjects: ["metrics.*.*.>"]
+    sink: {{type: tensorboard, logdir: runs}}
+  lines:
+    subjects: ["metrics.*.*.scalars.>"]
+    sink: {{type: jsonl, dir: lines}}
+"""
+
+
+class Process:
+    """A process of which the output goes to a file."""
+
+    def __init__(self, log: Path, arguments: list[str], cwd: Path, variables: Mapping[str, str] | None = None) -> None:
+        self.log = log
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("SITEWIRE_")}
+        with log.open("ab") as file:
+            self._process = subprocess.Popen(
+                arguments, cwd=cwd, env={**environ, **(variables or {})}, stdout=file, stderr=file
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until the process is gone."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; return the exit code."""
+        self._process.terminate()
+        return self.wait()
+
+    def wait(self, timeout: float = PATIENCE) -> int:
+        """Wait for the end; return the exit code."""
+        try:
+            return self._process.wait(timeout)
+        except subprocess.TimeoutExpired as error:
+            message = f"still running after {timeout} s: {self.output[-3000:]}"
+            raise AssertionError(message) from error
+
+    def children(self) -> list[int]:
+        """Return the process ids of its children."""
+        tasks = Path(f"/proc/{self.pid}/task")
+        return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """A trainer under load, and its own log."""
+
+    process: Process
+    journal: Journal
+    seed: int
+    site: str
+    run: str
+
+    def finish(self) -> None:
+        """Have it log no more and end in order."""
+        self.journal.stopping = True
+        assert self.process.wait() == 0, self.process.output
+
+    def judge(self, logdir: Path) -> Verdict:
+        """Compare its own log with what TensorBoard's reader finds."""
+        found = read_points(folder_of(logdir, self.site, self.run))
+        return judge(self.seed, found, self.journal.accepted, self.journal.attempted)
+
+
+class Site:
+    """A folder with a config file, and the commands run in it.
+
+    Attributes:
+        folder: of the config file; store, spool, ``runs`` and ``lines`` are in it.
+        url: the embedded broker's.
+    """
+
+    def __init__(self, folder: Path, config: str = CONFIG) -> None:
+        self.folder = folder
+        port = free_port()
+        self.url = f"nats://127.0.0.1:{port}"
+        self._processes: list[Process] = []
+        write_config(folder, config.format(port=port))
+
+    @property
+    def spool(self) -> Path:
+        return self.folder / "spool"
+
+    @property
+    def logdir(self) -> Path:
+        return self.folder / "runs"
+
+    def start(self, *arguments: str) -> Process:
+        """Start a command in the background; its log is ``<command>.log``."""
+        log = self.folder / f"{arguments[0]}.log"
+        return self._add(Process(log, [str(SITEWIRE), *arguments], self.folder))
+
+    def run(self, *arguments: str, timeout: float = PATIENCE) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [str(SITEWIRE), *arguments], cwd=self.folder, capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    def train(
+        self, count: int, *, site: str = "clinic", run: str = "job", seed: int = 1, rate: int = 0, **variables: str
+    ) -> Trainer:
+        """Start a trainer that logs ``count`` points, ``rate`` of them a second or as fast as it can."""
+        journal = self.folder / f"journal-{seed}"
+        kept = Journal.create(journal)
+        arguments = [sys.executable, str(LOAD), str(journal), str(seed), str(count), str(rate)]
+        process = self.program(arguments, site=site, run=run, name=f"trainer-{seed}", **variables)
+        return Trainer(process, kept, seed, site, run)
+
+    def program(self, arguments: list[str], *, site: str, run: str, name: str = "trainer", **variables: str) -> Process:
+        """Start any trainer, with this folder's broker and spool in its environment."""
+        environ = {
+            "SITEWIRE_URL": self.url,
+            "SITEWIRE_SPOOL": str(self.spool),
+            "SITEWIRE_SITE": site,
+            "SITEWIRE_RUN": run,
+            **variables,
+        }
+        return self._add(Process(self.folder / f"{name}.log", arguments, self.folder, environ))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return ``runs --json``."""
+        done = self.run("runs", "--json")
+        assert done.returncode == 0, done.stderr
+        rows: list[dict[str, Any]] = json.loads(done.stdout)
+        return rows
+
+    def drain(self, timeout: float = PATIENCE) -> None:
+        """Run ``drain``; everything must be delivered in time."""
+        done = self.run("drain", "--timeout", f"{timeout:g}", timeout=timeout + PATIENCE)
+        assert done.returncode == 0, f"{done.stderr}\n{self.logs()}"
+
+    def logs(self) -> str:
+        """Return the ends of all logs."""
+        return "\n".join(f"== {log.name}\n{log.read_text(errors='replace')[-3000:]}" for log in self.folder.glob("*.log"))
+
+    def end(self) -> None:
+        """Kill what still runs."""
+        for process in self._processes:
+            if process.running:
+                process.kill()
+
+    def _add(self, process: Process) -> Process:
+        self._processes.append(process)
+        return process
+
+
+@contextmanager
+def site_in(folder: Path, config: str = CONFIG) -> Iterator[Site]:
+    """A site of which every process ends with the block."""
+    site = Site(folder, config)
+    try:
+        yield site
+    finally:
+        site.end()
+
+
+def until(condition: Callable[[], object], what: str, timeout: float = PATIENCE) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout:g} s: {what}"
+        time.sleep(0.01)
+
+
+def check_sums(row: Mapping[str, Any]) -> None:
+    """Assert that a row of ``runs --json`` adds up."""
+    fates = ("delivered", "filtered", "refused", "dead_letters", "gaps", "pending")
+    assert row["sent"] == sum(row[name] for name in fates), row
+    assert row["gaps"] == sum(row["holes"].values()), row
+
+
+def kill_process(pid: int) -> None:
+    """SIGKILL by number, of a process that is not our child."""
+    os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,66 @@
+"""What a trainer logged against what a tracker holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from support.points import Point, points
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Counts of points.
+
+    Attributes:
+        attempted: log calls that were begun.
+        accepted: log calls that returned: all of them must be there.
+        delivered: different points of these that are there.
+        lost: accepted, and not there.
+        duplicated: there more often than once; each further time counts.
+        unexpected: there, and never attempted: a wrong value, step or time too.
+        out_of_order: names whose points are not in the order in which they were logged.
+    """
+
+    attempted: int
+    accepted: int
+    delivered: int
+    lost: int
+    duplicated: int
+    unexpected: int
+    out_of_order: int
+
+    @property
+    def exact(self) -> bool:
+        """Whether everything accepted is there, once, in order, and nothing else but what was in the midst of a call."""
+        return not (self.lost or self.duplicated or self.unexpected or self.out_of_order)
+
+
+def judge(seed: int, found: Mapping[str, Sequence[Point]], accepted: int, attempted: int | None = None) -> Verdict:
+    """Compare what a reader found with the first ``accepted`` points of a trainer.
+
+    Args:
+        seed: the trainer's.
+        found: per name, in the order of the reader.
+        accepted: how many log calls returned.
+        attempted: how many were begun; a call that did not return may have left its point or not.
+    """
+    begun = accepted if attempted is None else attempted
+    logged = list(points(seed, begun))
+    there = Counter((name, point) for name, sequence in found.items() for point in sequence)
+    known, due = set(logged), set(logged[:accepted])
+    return Verdict(
+        attempted=begun,
+        accepted=accepted,
+        delivered=len(known & there.keys()),
+        lost=len(due - there.keys()),
+        duplicated=sum(count - 1 for count in there.values()),
+        unexpected=len(there.keys() - known),
+        out_of_order=sum(not _rising(point.step for point in sequence) for sequence in found.values()),
+    )
+
+
+def _rising(steps: Iterable[int]) -> bool:
+    listed = list(steps)
+    return listed == sorted(listed)
