@@ -15,7 +15,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Literal, TypeAlias
 
 from sitewire.collectors import lifecycle
@@ -151,8 +151,10 @@ class Recorder:
         self._opening = True
         try:
             writer = self._new_writer()
-        except SpoolError as error:
-            self._unusable = f"{error}; training goes on, nothing is collected until it can be used"
+        except Exception as error:  # noqa: BLE001  whatever fails here would fail again in each log call
+            known = isinstance(error, SpoolError)
+            reason = str(error) if known else f"a fault of sitewire: {type(error).__name__}: {error}"
+            self._unusable = f"{reason}; training goes on, nothing is collected until this is mended"
             self._retry_at = time.monotonic() + RETRY_INTERVAL
             return False
         else:
@@ -172,6 +174,7 @@ class Recorder:
 
     def _new_writer(self) -> SpoolWriter:
         settings, started = self.settings, time.time()
+        start = Record(Kind.RUN_START, "run_start", _origin(settings, started), started)
         identity = WriterIdentity(
             site=settings.site,
             run=settings.run,
@@ -181,7 +184,7 @@ class Recorder:
             started=started,
         )
         writer = SpoolWriter(settings.spool, identity, limit_bytes=settings.spool_bytes, policy=settings.spool_policy)
-        writer.append(Record(Kind.RUN_START, "run_start", _origin(settings, started), started))
+        writer.append(start)
         return writer
 
     def _late_scalar(self, name: str, value: float, at: float, step: int | None) -> None:
@@ -198,6 +201,13 @@ def _origin(settings: Settings, started: float) -> Mapping[str, object]:
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "python": platform.python_version(),
-        "sitewire": version("sitewire"),
+        "sitewire": _version(),
         "started": started,
     }
+
+
+def _version() -> str:
+    try:
+        return version("sitewire")
+    except PackageNotFoundError:  # run from a source tree or a bundle
+        return "unknown"

@@ -45,9 +45,9 @@ class Uncollected:
 
     def add_figure(
         self,
-        _tag: object,
+        tag: object,  # noqa: ARG002  the original's
         figure: object,
-        _global_step: object = None,
+        global_step: object = None,  # noqa: ARG002  the original's
         close: object = True,  # noqa: FBT002  the original's
         **_kwargs: object,
     ) -> None:

@@ -8,6 +8,7 @@ import logging
 import pickle
 import time
 from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
@@ -208,6 +209,29 @@ def test_a_spool_that_cannot_be_used_is_told_once_and_training_goes_on(
     (told,) = caplog.records
     assert str(tmp_path / "file" / "spool") in told.getMessage()
     assert "SITEWIRE_SPOOL" in told.getMessage()
+
+
+def test_a_fault_of_ours_while_opening_is_told_once_and_leaves_no_writers(
+    spool: Path, run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: str) -> str:
+        raise LookupError
+
+    monkeypatch.setattr("sitewire.collectors.recorder.version", fail)
+    for _ in range(100):
+        run.log_scalar("loss", 1.0)
+    assert run.refused == {"spool": 100}
+    assert len(caplog.records) == 1
+    assert not spool.exists()
+
+
+def test_a_source_tree_that_is_not_installed_logs_too(spool: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("sitewire.collectors.recorder.version", fail)
+    run.log_scalar("loss", 1.0)
+    assert len(scalars(spool)) == 1
 
 
 def test_a_spool_that_can_be_used_again_is_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,7 @@ def test_torchs_positions_are_kept() -> None:
         "__init__": ["log_dir", "comment", "purge_step", "max_queue", "flush_secs", "filename_suffix"],
         "add_scalar": ["tag", "scalar_value", "global_step", "walltime", "new_style", "double_precision"],
         "add_scalars": ["main_tag", "tag_scalar_dict", "global_step", "walltime"],
+        "add_figure": ["tag", "figure", "global_step", "close"],
         "add_text": ["tag", "text_string", "global_step", "walltime"],
         "add_hparams": ["hparam_dict", "metric_dict", "hparam_domain_discrete", "run_name", "global_step"],
     }
