@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import accumulate, groupby
+from operator import itemgetter
+from typing import cast
 
 from sitewire.collectors.spool.reader import Missing, Stored
 from sitewire.schemas import limits
 from sitewire.schemas.codec import encode_envelope
 from sitewire.schemas.hole import Hole, HoleName
 from sitewire.schemas.record import RecordClass
+
+_class_of = itemgetter(0)
 
 
 @dataclass(slots=True)
@@ -72,21 +78,39 @@ class Parcel:
 
 
 def parcels(items: Iterable[Stored | Missing]) -> dict[RecordClass, list[Parcel]]:
-    """Group what a reader gave into parcels per class, each class in the order of its indexes."""
+    """Group what a reader gave into parcels per class, each class in the order of its indexes.
+
+    One step a stretch of records, not one a record: this shares the interpreter with a trainer.
+    """
     lists: dict[RecordClass, list[Parcel]] = {}
-    for item in items:
-        queue = lists.setdefault(item.record_class, [])
-        if isinstance(item, Missing):
-            _add_hole(queue, item)
-            continue
-        size = len(item.packed)
-        if not queue or queue[-1].full(size):
-            queue.append(Parcel(item.record_class, item.index, item.index))
-        parcel = queue[-1]
-        parcel.packed.append(item.packed)
-        parcel.size += size
-        parcel.end += 1
+    for kind, kinds in groupby(items, type):
+        for record_class, group in groupby(kinds, _class_of):
+            queue = lists.setdefault(record_class, [])
+            if kind is Stored:
+                _add_records(queue, cast("list[Stored]", list(group)))
+            else:
+                for item in group:
+                    _add_hole(queue, cast("Missing", item))
     return lists
+
+
+def _add_records(queue: list[Parcel], items: list[Stored]) -> None:
+    """Append consecutive records of one class."""
+    packed = [item[2] for item in items]
+    ends = list(accumulate(map(len, packed)))
+    taken, before, index = 0, 0, items[0].index
+    while taken < len(packed):
+        if not queue or queue[-1].full(len(packed[taken])):
+            queue.append(Parcel(items[0].record_class, index + taken, index + taken))
+        parcel = queue[-1]
+        room = limits.MAX_ENVELOPE_RECORDS - len(parcel.packed)
+        # At least one, though it be larger than an envelope should become.
+        fitting = bisect_right(ends, before + limits.ENVELOPE_TARGET_BYTES - parcel.size, taken)
+        stop = min(max(fitting, taken + 1), taken + room)
+        parcel.packed += packed[taken:stop]
+        parcel.size += ends[stop - 1] - before
+        parcel.end = index + stop
+        taken, before = stop, ends[stop - 1]
 
 
 def _add_hole(queue: list[Parcel], item: Missing) -> None:

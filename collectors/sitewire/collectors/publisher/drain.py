@@ -22,7 +22,7 @@ from sitewire.collectors.spool.reader import SpoolReader
 from sitewire.schemas.record import RecordClass
 from sitewire.schemas.subject import RunKey, Subject
 
-READ_LIMIT = 2000  # items a cycle: bounds memory, and how long the loop holds the interpreter
+READ_LIMIT = 3000  # items a cycle: bounds memory, and how long the loop holds the interpreter
 FLUSH_INTERVAL = 0.1  # seconds between two looks at a live writer's spool
 SAVE_INTERVAL = 1.0  # seconds between two saved cursors; a lost one only causes resends
 

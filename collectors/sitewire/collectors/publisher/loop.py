@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Any
+from typing import TypeVar, TypeVarTuple
+
+_T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
 
 
 class OwnThreadLoop(asyncio.SelectorEventLoop):
@@ -17,12 +20,12 @@ class OwnThreadLoop(asyncio.SelectorEventLoop):
     for it longer than was allowed.
     """
 
-    def run_in_executor(self, executor: Executor | None, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+    def run_in_executor(self, executor: Executor | None, func: Callable[[*_Ts], _T], *args: *_Ts) -> asyncio.Future[_T]:
         """Call ``func`` now and return its result as a future that is done."""
         del executor  # the default one, which is this thread
-        future = self.create_future()
+        future: asyncio.Future[_T] = self.create_future()
         try:
             future.set_result(func(*args))
-        except Exception as error:  # an executor hands over whatever was raised, and so does this
+        except Exception as error:  # noqa: BLE001  an executor hands over whatever was raised, and so does this
             future.set_exception(error)
         return future

@@ -46,7 +46,12 @@ def waiting(root: Path) -> Waiting:
     return Waiting(sum(counts), sum(count > 0 for count in counts), tuple(unreadable))
 
 
-async def sync(root: Path, endpoint: Endpoint, timeout: float, on_progress: Callable[[int], None]) -> Waiting:
+async def sync(
+    root: Path,
+    endpoint: Endpoint,
+    timeout: float,  # noqa: ASYNC109  what is left is the answer, no error
+    on_progress: Callable[[int], None],
+) -> Waiting:
     """Send what a spool holds; of a living writer, what it had logged by then.
 
     Args:
