@@ -113,7 +113,7 @@ def _events_writer(records: int) -> float:
             writer.write_event(Event(wall_time=time.time(), step=step, summary=Summary(value=[value])))
             if step % 1000 == 999:
                 writer.flush()
-                os.fsync(writer._py_recordio_writer._writer.fileno())  # noqa: SLF001  it gives no other access
+                os.fsync(writer._py_recordio_writer._writer.fileno())
         writer.flush()
         rate = records / (time.perf_counter() - begin)
         writer.close()

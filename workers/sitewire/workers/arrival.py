@@ -21,6 +21,7 @@ class Arrival:
         sequence: in the stream.
         run: whose it is, by its subject.
         envelope: what it holds.
+        size: bytes of the message; what is held in memory is bounded by the sum.
         message: acknowledged after the commit; None for what was read from the stream beside the consumer.
     """
 
@@ -28,6 +29,7 @@ class Arrival:
     sequence: int
     run: RunKey
     envelope: Envelope
+    size: int
     message: Msg | None
 
     @property
@@ -52,4 +54,4 @@ def read(subject: str, sequence: int, data: bytes, message: Msg | None = None) -
         SchemaError: the subject or the bytes are not ours.
     """
     _, parsed = parse_stored(subject)
-    return Arrival(subject, sequence, parsed.key, decode_envelope(data, parsed), message)
+    return Arrival(subject, sequence, parsed.key, decode_envelope(data, parsed), len(data), message)

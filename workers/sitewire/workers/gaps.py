@@ -88,4 +88,4 @@ class GapFiller:
 def _expired(gap: Gap) -> Arrival:
     hole = Hole(HoleName.EXPIRED, gap.first, gap.end - gap.first)
     envelope = Envelope(gap.key.writer, gap.key.record_class, gap.first, (), (hole,))
-    return Arrival(gap.subject, gap.before, gap.run, envelope, None)
+    return Arrival(gap.subject, gap.before, gap.run, envelope, 0, None)

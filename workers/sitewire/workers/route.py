@@ -21,8 +21,9 @@ from sitewire.workers.run_delivery import RouteContext, RunDelivery
 from sitewire.workers.sinks.contract import Sink
 from sitewire.workers.stream import Stream
 
-FETCH_LIMIT = 128  # messages handed out at once
-MOST_WAITING = 256  # messages of a partition that are in work before the next are fetched
+FETCH_LIMIT = 8  # messages decoded before the loop sees to others; a full one takes about 2 ms
+MOST_WAITING = 4 * 1024 * 1024  # bytes of a partition's messages in work; decoded they take about five times that
+MOST_SAID = 100  # subjects whose unreadable messages are named in the log
 KEEP_ALIVE = 10.0  # seconds, a third of the consumers' ack_wait
 STOP_TIMEOUT = 10.0  # seconds for what is there to be committed and acknowledged
 
@@ -88,6 +89,7 @@ class RoutePartition:
                 await self._wait_for_room()
                 for message in await pull.fetch(FETCH_LIMIT):
                     await self._hand_out(group, message)
+                await asyncio.sleep(0)  # what was handed out has to be written before there is room for more
 
     async def _reset(self) -> None:
         # What was delivered before and is not acknowledged comes again at once and in order (ADR-60 of the NATS
@@ -105,7 +107,7 @@ class RoutePartition:
 
     async def _set_aside(self, message: Msg, error: SchemaError) -> None:
         self.unreadable += 1
-        if message.subject not in self._said and len(self._said) < MOST_WAITING:
+        if message.subject not in self._said and len(self._said) < MOST_SAID:
             self._said.add(message.subject)
             _logger.error("route %s: a message under %s is not an envelope: %s", self.route, message.subject, error)
         with mapped_errors():

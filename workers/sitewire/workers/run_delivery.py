@@ -83,8 +83,8 @@ class RunDelivery:
 
     @property
     def waiting(self) -> int:
-        """Messages that are here and not acknowledged."""
-        return len(self._inbox) + len(self._held)
+        """Bytes of the messages that are here and not acknowledged."""
+        return sum(arrival.size for arrival in (*self._inbox, *self._held))
 
     def put(self, arrival: Arrival) -> None:
         """Take a message. The consumer's ``max_ack_pending`` bounds how many there can be."""

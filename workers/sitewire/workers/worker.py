@@ -11,13 +11,15 @@ from nats.aio.client import Client
 from sitewire.broker_config.backoff import Backoff
 from sitewire.broker_config.change import ChangeKind
 from sitewire.broker_config.connection import EventKind, connect
-from sitewire.broker_config.errors import BrokerError
+from sitewire.broker_config.errors import BrokerError, mapped_errors
 from sitewire.broker_config.model import Config, Route
 from sitewire.broker_config.names import PARTITIONS
 from sitewire.broker_config.topology import apply, plan, route_start
 from sitewire.workers.errors import Permanent, WorkerError
 from sitewire.workers.route import RoutePartition
 from sitewire.workers.sinks.registry import make_sink
+
+FLUSH_TIMEOUT = 2  # seconds
 
 _logger = logging.getLogger("sitewire.worker")
 
@@ -66,7 +68,7 @@ class Worker:
                         owner = self._own(client, route, partition, start, stop)
                         group.create_task(owner, name=f"route {route.name}, partition {partition}")
         finally:
-            await client.close()
+            await _close(client)
 
     async def _declare(self, client: Client) -> None:
         topology = await asyncio.to_thread(plan, self._config)
@@ -101,6 +103,15 @@ class Worker:
             _logger.warning("the broker is away: %s", text or "connection lost")
         elif kind == "error":
             _logger.warning("broker: %s", text)
+
+
+async def _close(client: Client) -> None:
+    try:
+        with mapped_errors():
+            await client.flush(FLUSH_TIMEOUT)  # the last acknowledgements, or what is committed comes again
+    except BrokerError as error:
+        _logger.info("not flushed at the end, so some messages will come again and be dropped: %s", error)
+    await client.close()
 
 
 async def _pause(backoff: Backoff, stop: asyncio.Event) -> None:

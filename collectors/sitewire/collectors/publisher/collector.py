@@ -53,12 +53,14 @@ class Collector:
     Attributes:
         drains: what is being drained, by directory.
         failures: why a directory was given up, by directory; it is tried again at the next connection.
+        busy: directories that another publisher was found draining.
         scans: how often the spool was looked through.
     """
 
     def __init__(self, link: Link, root: Path, wanted: Callable[[WriterDirectory], bool]) -> None:
         self.drains: dict[Path, Drain] = {}
         self.failures: dict[Path, str] = {}
+        self.busy: set[Path] = set()
         self.scans = 0
         self._link = link
         self._root = root
@@ -134,10 +136,12 @@ class Collector:
                         Drain, self._link, directory, refusals=charge.refusals, on_progress=charge.on_progress
                     )
                 except SpoolBusy:
+                    self.busy.add(directory.path)
                     return  # another publisher's; tried again, for that one may die
                 except (OSError, SubjectError, SpoolError) as error:
                     self._fail(directory.path, error)
                     return
+                self.busy.discard(directory.path)
                 await self._run_drain(drain)
 
     async def _run_drain(self, drain: Drain) -> None:

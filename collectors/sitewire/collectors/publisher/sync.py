@@ -83,7 +83,8 @@ def _is_settled(directory: WriterDirectory, collector: Collector) -> bool:
     drain = collector.drains.get(directory.path)
     if drain is not None:
         return drain.caught_up and directory.is_alive()
-    return collector.finished(directory.path) or directory.path in collector.failures
+    living_elsewhere = directory.path in collector.busy and directory.is_alive()
+    return collector.finished(directory.path) or directory.path in collector.failures or living_elsewhere
 
 
 def _unacknowledged(directory: WriterDirectory) -> int:

@@ -82,3 +82,7 @@ def _fail_group(group: BaseExceptionGroup[BaseException]) -> int:
 def _fail(message: str) -> int:
     print(f"sitewire: {message}", file=sys.stderr)
     return NOT_DELIVERED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
