@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from time import time as now
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias
 
 from sitewire.collectors import lifecycle
 from sitewire.collectors.errors import Refused
@@ -22,6 +22,10 @@ from sitewire.schemas.record import Kind, Record
 
 _MIN_STEP: Final = limits.MIN_STEP
 _MAX_STEP: Final = limits.MAX_STEP
+_Rare: TypeAlias = tuple[int | None, int | None, str | None, None]
+_NOTHING_RARE: Final[_Rare] = (None, None, None, None)
+"""Round, epoch, context, series."""
+
 _MAX_KNOWN_NAMES: Final = 10_000
 """Names remembered as checked: a program that makes up names without end must not fill the memory."""
 
@@ -159,9 +163,14 @@ class Run:
         try:
             items = _items(metrics, value)
             at, count = now() if time is None else as_time(time), as_step(step)
-            rare = (as_step(round), as_step(epoch), None if context is None else as_name(context), None)
+            rare = _NOTHING_RARE
+            if round is not None or epoch is not None or context is not None:
+                rare = (as_step(round), as_step(epoch), None if context is None else as_name(context), None)
             for name, number in items:
-                self._log_one(name, number, at, count, rare)
+                if rare is _NOTHING_RARE and type(number) is float and type(name) is str and name in self._known:
+                    self._recorder.append_scalar(name, number, at, count)
+                else:
+                    self._log_one(name, number, at, count, rare)
         except Exception as error:  # noqa: BLE001  whatever is wrong here, training goes on
             self._refuse(error)
 
@@ -279,16 +288,18 @@ class Run:
         return settings.collects
 
     def _checked(self, name: object) -> str:
+        if type(name) is str and name in self._known:
+            return name
         known = as_name(name)
         if len(self._known) >= _MAX_KNOWN_NAMES:
             self._known.clear()
         self._known.add(known)
         return known
 
-    def _log_one(self, name: str, value: object, at: float, step: int | None, rare: tuple[Any, ...]) -> None:
+    def _log_one(self, name: object, value: object, at: float, step: int | None, rare: _Rare) -> None:
         try:
             known, number = self._checked(name), as_scalar(value)
-            if rare == _NOTHING_RARE:
+            if rare is _NOTHING_RARE:
                 self._recorder.append_scalar(known, number, at, step)
             else:
                 self._recorder.append(Record(Kind.SCALAR, known, number, at, step, *rare))
@@ -330,5 +341,4 @@ def _hparams(value: Mapping[str, object]) -> Mapping[str, object]:
     return {"params": as_params(value["params"]), "metrics": [as_name(name) for name in metrics]}
 
 
-_NOTHING_RARE: Final = (None, None, None, None)
 _CONVERT: Final[Mapping[Kind, Any]] = {Kind.SCALAR: as_scalar, Kind.TEXT: as_text, Kind.HPARAMS: _hparams}

@@ -95,7 +95,8 @@ class SummaryWriter(Uncollected):
         summary_description: str = "",  # noqa: ARG002
     ) -> None:
         """Log one number; see ``Run.log_scalar``."""
-        step, at = self._defaults(global_step, walltime)
+        step = self._step if global_step is None else global_step
+        at = self._walltime if walltime is None else walltime
         if self._series is None and self._open and (type(step) is int or step is None):
             self._run.log_scalar(tag, scalar_value, step, at)
         else:
