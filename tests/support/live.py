@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -92,7 +93,7 @@ class LiveReader:
                 self.complaints.append(f"{name}: what was shown has changed; {len(before)} points were")
         for name, points in seen.items():
             fresh = points[max(len(self.last.get(name, ())) - 1, 0) :]
-            if any(later.step <= earlier.step for earlier, later in zip(fresh, fresh[1:], strict=False)):
+            if any(later.step <= earlier.step for earlier, later in pairwise(fresh)):
                 self.complaints.append(f"{name}: a step came twice or went back")
         self.reads += bool(seen)
         self.last = seen
@@ -150,7 +151,7 @@ def _in_thread(reader: LiveReader) -> Iterator[LiveReader]:
     def watch() -> None:
         try:
             reader.watch()
-        except Exception as error:  # a thread's error would only be printed
+        except Exception as error:  # noqa: BLE001  a thread's error would only be printed
             failures.append(error)
 
     thread = threading.Thread(target=watch, name="live reader")

@@ -1,6 +1,6 @@
 """A trainer under load: logs the points of a seed, and notes in its journal what its calls returned from.
 
-``python load.py JOURNAL SEED COUNT PER_SECOND``; the rest is in the environment. A rate of 0 is as fast as it can.
+``python -m support.load JOURNAL SEED COUNT PER_SECOND``; a rate of 0 is as fast as it can.
 """
 
 from __future__ import annotations
@@ -10,9 +10,6 @@ import time
 from pathlib import Path
 
 from sitewire.collectors.tensorboard import SummaryWriter
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
 from support.journal import Journal
 from support.points import scalar
 

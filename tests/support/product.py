@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from support.config import write_config
-from support.live import folder_of, read_points
 from support.journal import Journal
+from support.live import folder_of, read_points
 from support.nats import free_port
 from support.verdict import Verdict, judge
 
 SITEWIRE = Path(sysconfig.get_path("scripts")) / "sitewire"
-LOAD = Path(__file__).with_name("load.py")
+TESTS = Path(__file__).parent.parent
 PATIENCE = 60.0  # seconds for what takes one or two on an idle machine
 
 CONFIG = """\
@@ -147,8 +147,10 @@ class Site:
         """Start a trainer that logs ``count`` points, ``rate`` of them a second or as fast as it can."""
         journal = self.folder / f"journal-{seed}"
         kept = Journal.create(journal)
-        arguments = [sys.executable, str(LOAD), str(journal), str(seed), str(count), str(rate)]
-        process = self.program(arguments, site=site, run=run, name=f"trainer-{seed}", **variables)
+        arguments = [sys.executable, "-m", "support.load", str(journal), str(seed), str(count), str(rate)]
+        process = self.program(
+            arguments, site=site, run=run, name=f"trainer-{seed}", PYTHONPATH=str(TESTS), **variables
+        )
         return Trainer(process, kept, seed, site, run)
 
     def program(self, arguments: list[str], *, site: str, run: str, name: str = "trainer", **variables: str) -> Process:
@@ -176,7 +178,9 @@ class Site:
 
     def logs(self) -> str:
         """Return the ends of all logs."""
-        return "\n".join(f"== {log.name}\n{log.read_text(errors='replace')[-3000:]}" for log in self.folder.glob("*.log"))
+        return "\n".join(
+            f"== {log.name}\n{log.read_text(errors='replace')[-3000:]}" for log in self.folder.glob("*.log")
+        )
 
     def end(self) -> None:
         """Kill what still runs."""
@@ -199,11 +203,11 @@ def site_in(folder: Path, config: str = CONFIG) -> Iterator[Site]:
         site.end()
 
 
-def until(condition: Callable[[], object], what: str, timeout: float = PATIENCE) -> None:
-    """Wait for a condition."""
+def until(condition: Callable[[], object], what: Callable[[], str] = str, timeout: float = PATIENCE) -> None:
+    """Wait for a condition; ``what`` says what was waited for in vain."""
     deadline = time.monotonic() + timeout
     while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout:g} s: {what}"
+        assert time.monotonic() < deadline, f"not within {timeout:g} s: {what()}"
         time.sleep(0.01)
 
 

@@ -33,7 +33,7 @@ class Verdict:
 
     @property
     def exact(self) -> bool:
-        """Whether everything accepted is there, once, in order, and nothing else but what was in the midst of a call."""
+        """Whether everything accepted is there, once, in order, and nothing but what was attempted."""
         return not (self.lost or self.duplicated or self.unexpected or self.out_of_order)
 
 
