@@ -1,0 +1,110 @@
+"""A trainer that publishes by itself: what it logged is in the stream when it has ended, however short it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sitewire.broker_config.connection import connect
+from sitewire.broker_config.model import Broker, Collect, Config, Embedded
+from sitewire.broker_config.names import METRICS_STREAM
+from sitewire.broker_config.topology import apply, plan
+from sitewire.schemas.codec import decode_envelope
+from sitewire.schemas.record import Kind, Record
+from sitewire.schemas.subject import parse_stored
+from support.nats import NatsServer
+from support.trainer import Ended
+
+pytestmark = pytest.mark.nats
+
+Train = Callable[..., Ended]
+
+
+@pytest.fixture
+async def broker(nats_server: NatsServer, tmp_path: Path) -> NatsServer:
+    """A server with our streams."""
+    client = await connect(nats_server.endpoint, name="test")
+    section = Broker(embedded=Embedded(store=tmp_path))
+    await apply(client, plan(Config(tmp_path / "sitewire.yaml", section, Collect(spool=tmp_path), ())))
+    await client.close()
+    return nats_server
+
+
+async def _stored(server: NatsServer) -> list[Record]:
+    client = await connect(server.endpoint, name="test")
+    stream = client.jetstream()
+    last = (await stream.stream_info(METRICS_STREAM)).state.last_seq
+    found: list[Record] = []
+    for sequence in range(1, last + 1):
+        message = await stream.get_msg(METRICS_STREAM, sequence)
+        assert message.subject is not None
+        _, subject = parse_stored(message.subject)
+        found.extend(decode_envelope(message.data or b"", subject).records)
+    await client.close()
+    return found
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_short_program_has_everything_in_the_stream_when_it_has_ended(
+    train: Train, broker: NatsServer, host: str
+) -> None:
+    ended = train(
+        """
+        from sitewire.collectors.tensorboard import SummaryWriter
+        with SummaryWriter() as writer:
+            for step in range(100):
+                writer.add_scalar("loss", 0.5, step)
+        """,
+        SITEWIRE_URL=f"nats://{host}:{broker.port}",
+    )
+    assert ended == Ended(0, "", "")
+    records = await _stored(broker)
+    assert [record.step for record in records if record.kind is Kind.SCALAR] == list(range(100))
+    assert sorted(str(r.kind) for r in records if r.kind is not Kind.SCALAR) == ["run_end", "run_start"]
+
+
+async def test_a_flush_returns_once_the_stream_has_what_was_logged(train: Train, broker: NatsServer) -> None:
+    ended = train(
+        """
+        import os
+        from sitewire.collectors import Run
+        run = Run()
+        for step in range(5000):
+            run.log_scalar("loss", 0.5, step)
+        print(run.flush(20), flush=True)
+        os._exit(0)
+        """,
+        SITEWIRE_URL=broker.url,
+    )
+    assert ended.out == "True\n"
+    steps = [record.step for record in await _stored(broker) if record.kind is Kind.SCALAR]
+    assert steps == list(range(5000))
+
+
+async def test_forked_children_publish_what_they_log(train: Train, broker: NatsServer) -> None:
+    ended = train(
+        """
+        import multiprocessing
+        from sitewire.collectors import Run
+        run = Run()
+        run.log_scalar("parent", 1.0)
+        def work(number):
+            for step in range(100):
+                run.log_scalar(f"child {number}", 1.0, step)
+        context = multiprocessing.get_context("fork")
+        children = [context.Process(target=work, args=(number,)) for number in range(3)]
+        for child in children:
+            child.start()
+        for child in children:
+            child.join()
+        print([child.exitcode for child in children])
+        """,
+        SITEWIRE_URL=broker.url,
+    )
+    assert ended == Ended(0, "[0, 0, 0]\n", "")
+    records = await _stored(broker)
+    for number in range(3):
+        assert [r.step for r in records if r.name == f"child {number}"] == list(range(100))
+    assert sum(record.kind is Kind.RUN_END for record in records) == 4
