@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from support.spool import MakeWriter, acknowledge, identity, read_all
 
 from sitewire.collectors.errors import SpoolBusy, SpoolKept
 from sitewire.collectors.spool import directory as directory_module
@@ -14,6 +14,7 @@ from sitewire.collectors.spool import lock
 from sitewire.collectors.spool.directory import WriterDirectory, discover
 from sitewire.collectors.spool.reader import SpoolReader
 from sitewire.schemas.subject import new_writer
+from support.spool import MakeWriter, acknowledge, identity, read_all
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -187,10 +188,8 @@ def test_a_directory_is_made_although_the_empty_ones_above_are_being_removed(tmp
     def remove() -> None:
         while not stop.is_set():
             for path in (run, run.parent):
-                try:
+                with contextlib.suppress(OSError):
                     path.rmdir()
-                except OSError:
-                    pass
 
     thread = threading.Thread(target=remove)
     thread.start()

@@ -10,13 +10,13 @@ import msgpack
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
-from support.spool import SCALARS, acknowledge, identity, read_all
 
 from sitewire.collectors.spool.directory import WriterDirectory
 from sitewire.collectors.spool.reader import Item, Missing, SpoolReader
 from sitewire.collectors.spool.writer import SpoolWriter
 from sitewire.schemas.hole import HoleName
 from sitewire.schemas.record import Kind, Record, RecordClass
+from support.spool import SCALARS, acknowledge, identity, read_all
 
 CLASS_OF_RULE = {"scalar": SCALARS, "text": RecordClass.MEDIA, "tag": RecordClass.RUN}
 

@@ -1,22 +1,21 @@
 from __future__ import annotations
 
 import math
-import os
 import threading
 import time
 from pathlib import Path
 
 import msgpack
 import pytest
-from support.spool import SCALARS, MakeWriter, acknowledge, ends, holes, read_all, steps
 
 from sitewire.collectors.spool import retention, segment
 from sitewire.collectors.spool.policy import Policy
-from sitewire.collectors.spool.reader import SpoolReader, Stored
+from sitewire.collectors.spool.reader import Item, SpoolReader, Stored
 from sitewire.schemas import limits
 from sitewire.schemas.codec import pack_record
 from sitewire.schemas.hole import HoleName
 from sitewire.schemas.record import Kind, Record, RecordClass
+from support.spool import SCALARS, MakeWriter, acknowledge, ends, holes, read_all, steps
 
 both = pytest.mark.parametrize("mapped", [True, False], ids=["mapped", "written"])
 
@@ -33,8 +32,7 @@ def test_records_come_back_in_order_with_the_bytes_of_the_codec(make_writer: Mak
         Record(Kind.SCALAR, "loss", 1.0, 5.5, 4),
     ]
     for record in records:
-        if record.kind is Kind.SCALAR and record.context is None:
-            assert isinstance(record.value, float)
+        if isinstance(record.value, float) and record.context is None:
             assert writer.append_scalar(record.name, record.value, record.time, record.step)
         else:
             assert writer.append(record)
@@ -42,10 +40,10 @@ def test_records_come_back_in_order_with_the_bytes_of_the_codec(make_writer: Mak
     items = read_all(reader, 2)
     assert [item.packed for item in items if isinstance(item, Stored)] == [pack_record(record) for record in records]
     assert ends(items) == writer.assigned() == reader.assigned == {RecordClass.RUN: 1, SCALARS: 4, RecordClass.MEDIA: 1}
-    assert not reader.at_end
+    before = reader.at_end
     writer.finish()
     assert reader.read(1) == []
-    assert reader.at_end
+    assert (before, reader.at_end) == (False, True)
     reader.close()
 
 
@@ -53,7 +51,7 @@ def test_records_come_back_in_order_with_the_bytes_of_the_codec(make_writer: Mak
 def test_a_reader_follows_a_writer_through_many_segments(make_writer: MakeWriter, mapped: bool) -> None:
     writer = make_writer(mapped=mapped)
     reader = SpoolReader(writer.directory)
-    items = []
+    items: list[Item] = []
     for step in range(60_000):
         assert writer.append_scalar("train/loss" * 10, 0.5, 1.7e9, step)
         if step % 1000 == 0:
@@ -286,7 +284,7 @@ def test_eight_threads_share_a_writer(make_writer: MakeWriter) -> None:
 def test_a_writer_that_rolls_faster_than_its_keeper_waits_for_it(make_writer: MakeWriter) -> None:
     writer = make_writer()
     text = Record(Kind.TEXT, "t", "x" * 250_000, 1.0)
-    assert all([writer.append(text) for _ in range(200)])
+    assert all(writer.append(text) for _ in range(200))
     writer.finish()
     assert ends(read_all(SpoolReader(writer.directory))) == {RecordClass.MEDIA: 200}
 
@@ -315,7 +313,7 @@ def test_the_spool_vanishes_and_nothing_is_raised(make_writer: MakeWriter) -> No
 
 
 def test_no_descriptor_is_left_open(make_writer: MakeWriter) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     writer = make_writer()
     for step in range(60_000):
         writer.append_scalar("train/loss" * 10, 0.5, 1.7e9, step)
@@ -323,4 +321,4 @@ def test_no_descriptor_is_left_open(make_writer: MakeWriter) -> None:
     read_all(reader)
     reader.close()
     writer.finish()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -155,10 +155,13 @@ class SpoolReader:
         self._note_assigned(state.assigned)
         final = dead or state.ended
         following = self._following()
-        tail = Tail.EMPTY if self._scan is None else self._scan.probe(complete=final or following is not None)
+        # Before anything is called missing, everything behind has been looked at.
+        short = any(map(int.__lt__, self._line.next, state.assigned))
+        complete = final or following is not None
+        tail = Tail.EMPTY if self._scan is None else self._scan.probe(everything=complete or short)
         if tail is Tail.FRAME:
             return True
-        if tail is Tail.DAMAGED or (tail is Tail.TORN and (final or following is not None)):
+        if tail is Tail.DAMAGED or (tail is Tail.TORN and complete):
             self._line.mark_damage()
         if tail is Tail.DAMAGED:
             return True

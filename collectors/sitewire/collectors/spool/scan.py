@@ -96,16 +96,16 @@ class Scan:
             self._read(need)
         return frame.check(self._buffer, 0, self._salts) is not None
 
-    def probe(self, *, complete: bool) -> Tail:
+    def probe(self, *, everything: bool) -> Tail:
         """Find out what stands where no frame could be read.
 
         Args:
-            complete: nothing will be written to this segment any more: look at all of it.
+            everything: look at the whole rest of the segment for a frame, not only where one would be usual.
         """
         if self.refill():
             return Tail.FRAME
         empty = not any(self._buffer[:HEAD_BYTES])
-        if complete:
+        if everything:
             self._read(os.fstat(self._fd).st_size)
         elif not empty:
             self._read(_WINDOW_BYTES)

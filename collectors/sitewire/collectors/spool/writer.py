@@ -26,7 +26,9 @@ from sitewire.schemas.record import CLASS_OF, Record, RecordClass
 
 _SCALARS: Final = CLASSES.index(RecordClass.SCALARS)
 _NUMBER: Final = {record_class: number for number, record_class in enumerate(CLASSES)}
+# Instead of a class's number: the wish to finish, which waits its turn like a record; and nothing but what waits.
 _FINISH: Final = -1
+_NOTHING: Final = -2
 _POLL_SECONDS: Final = 0.0005
 # What packing says of a value that no record can hold. The caller refuses those before; here one is a drop.
 _UNPACKABLE: Final = (ValueError, TypeError, OverflowError, RecursionError)
@@ -138,7 +140,10 @@ class SpoolWriter:
         Waits at most ``keeper.STOP_SECONDS`` for the disk. From a signal handler that interrupted a log
         call of its own thread: done by that call before it leaves.
         """
-        self._append(_FINISH, None)
+        with self._lock:
+            self._deferred.append((_FINISH, None))
+            if not self._busy:
+                self._append(_NOTHING, None)
 
     def abandon(self) -> None:
         """In a forked child: let go of the parent's files, which stay as they are, and log nothing any more."""
@@ -164,10 +169,14 @@ class SpoolWriter:
                         if packed is not None and self._roll():
                             continue
                         stored = self._drop(number)
+                        if result is not None:
+                            del self._deferred[0]
                     else:
                         index = self._next[number]
                         self._position = end
                         self._next[number] = index + 1
+                        if result is not None:
+                            del self._deferred[0]
                         try:
                             self._write(position, encode(packed, number, index, self._salts))
                             stored = True
@@ -179,23 +188,21 @@ class SpoolWriter:
                         result = stored
                     if not self._deferred:
                         return result
-                    number, packed = self._deferred.popleft()
+                    # It stays there until it has its index: an interrupted call leaves it to the next one.
+                    number, packed = self._deferred[0]
             finally:
                 self._busy = False
 
     def _drop(self, number: int) -> bool:
-        """Give the index out, but to nothing. What comes instead of a record: the wish to finish."""
+        """Give the index out, but to nothing."""
         if number == _FINISH:
             self._end()
-        elif not self._closed:
+        elif number != _NOTHING and not self._closed:
             self._next[number] += 1
             self._write_state()
         return False
 
     def _end(self) -> None:
-        if self._deferred:  # left there by a call that was interrupted: first come, first served
-            self._deferred.append((_FINISH, None))
-            return
         if self._finished:
             return
         self._capacity = 0  # sends every later append to where ``_closed`` is asked
