@@ -35,7 +35,7 @@ CLASSES: Final[Sequence[RecordClass]] = tuple(RecordClass)
 _KINDS: Final = tuple((kind, CLASS_OF[kind], IS_VALUE[kind]) for kind in Kind)
 _HOLE_NAMES: Final = {str(name): name for name in HoleName}
 _ENVELOPE_KEYS: Final = frozenset("vwcfehr")
-_RECORDS_HEAD: Final = b"\x82" + b"".join(map(msgpack.packb, ("v", limits.SCHEMA_VERSION, "r")))
+_ONE_RECORD: Final = b"\x82" + b"".join(map(msgpack.packb, ("v", limits.SCHEMA_VERSION, "r"))) + b"\x91"
 
 
 def pack_record(record: Record) -> bytes:
@@ -62,20 +62,10 @@ def _check_packed(packed: bytes, record_class: RecordClass) -> None:
         msg = f"{len(packed)} bytes, a record has at most {limits.MAX_RECORD_BYTES}"
         raise RecordRefused(msg)
     try:
-        decode_records((packed,), record_class)
+        body = read_map(_ONE_RECORD + packed, limits.MAX_ENVELOPE_BYTES)
+        _read_records(body["r"], record_class)
     except MalformedEnvelope as error:
         raise RecordRefused(str(error)) from error
-
-
-def decode_records(packed: Sequence[bytes], record_class: RecordClass) -> tuple[Record, ...]:
-    """Read records as ``pack_record`` packs them, with every check that an envelope's records go through.
-
-    Raises:
-        EnvelopeError: one of them is malformed or belongs to another class.
-    """
-    count = msgpack.Packer().pack_array_header(len(packed))
-    body = read_map(b"".join((_RECORDS_HEAD, count, *packed)), limits.MAX_ENVELOPE_BYTES)
-    return _read_records(body["r"], record_class)
 
 
 def encode_envelope(
@@ -207,7 +197,6 @@ __all__ = [
     "KIND_NUMBER",
     "SCALAR_NUMBER",
     "decode_envelope",
-    "decode_records",
     "encode_envelope",
     "pack_record",
 ]
