@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from time import time as now
 from types import TracebackType
@@ -276,7 +277,7 @@ class Run:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Send the settings to another process: there it is the same run, through a writer of its own."""
-        return _restore, (self._settings,)
+        return _restore, (replace(self._settings, fresh=False, problems=()),)  # said here, not there once more
 
     def __repr__(self) -> str:
         return f"Run({self.run!r}, site={self.site!r}, experiment={self.experiment!r})"
