@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from sitewire.broker_config.change import ChangeKind
 from sitewire.broker_config.connection import connect
+from sitewire.broker_config.consumers import apply_route, plan_route
 from sitewire.broker_config.errors import NotThere, StreamFull, mapped_errors
 from sitewire.broker_config.model import Broker, Collect, Config, Embedded, Route, SinkConfig, Start
 from sitewire.broker_config.names import METRICS_STREAM, PARTITIONS, consumer_name
@@ -250,6 +251,16 @@ async def test_two_that_apply_at_once_agree_on_one_start(client: Client, clients
     assert len(infos) == 2 * PARTITIONS
     assert len(starts) == 1
     assert None not in starts
+
+
+async def test_one_that_looked_before_another_created_takes_over_the_other_s_start(client: Client) -> None:
+    await declare(client)
+    planned = plan_route(route(start="new"))
+    await apply_route(client, planned, {}, dry_run=False)
+    await publish(client, "a")
+    await apply_route(client, planned, {}, dry_run=False)  # it has seen no consumers, and the next sequence is 2
+    infos = await client.jetstream().consumers_info(METRICS_STREAM)
+    assert {info.config.opt_start_seq for info in infos} == {1}
 
 
 async def test_two_that_create_the_streams_at_once_both_succeed(clients: list[Client]) -> None:
