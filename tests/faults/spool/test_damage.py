@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -187,3 +188,34 @@ def test_a_frame_in_a_text_is_no_record(make_writer: MakeWriter) -> None:
     items = read_all(SpoolReader(writer.directory))
     assert steps(items) == [7]
     assert [hole.name for hole in holes(items)] == [HoleName.DAMAGED]
+
+
+def test_a_killed_writers_last_records_are_missed_once_it_had_counted_them(
+    make_writer: MakeWriter, tmp_path: Path
+) -> None:
+    directory = log(make_writer)
+    deadline = time.monotonic() + 10
+    while directory.state().assigned[0] < COUNT:  # the keeper says so twice a second
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    edges = boundaries(directory)
+    copy = killed(directory.path, tmp_path)
+    os.truncate(segment.path_of(copy.path, 0), edges[-1] - 3)
+    reader = SpoolReader(copy)
+    assert holes(read_all(reader)) == [(HoleName.DAMAGED, COUNT - 1, 1)]
+    assert reader.at_end
+
+
+def test_what_was_dropped_after_damage_in_an_older_segment_is_called_dropped(make_writer: MakeWriter) -> None:
+    writer = make_writer()
+    for step in range(30_000):
+        writer.append_scalar("loss", 1.0, 1.7e9, step)
+    edges = boundaries(writer.directory)
+    with segment.path_of(writer.directory.path, 0).open("r+b") as file:
+        file.seek(edges[-2] + 4)
+        file.write(b"\xff\xff")
+    writer.append_scalar("\ud800", 1.0, 1.7e9, 0)
+    writer.append_scalar("loss", 1.0, 1.7e9, 30_000)
+    items = read_all(SpoolReader(writer.directory))
+    assert holes(items) == [(HoleName.DAMAGED, len(edges) - 2, 1), (HoleName.DROPPED, 30_000, 1)]
+    assert ends(items) == {SCALARS: 30_002}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sitewire.collectors.errors import SpoolUnavailable
+from sitewire.collectors.spool.directory import discover
 from sitewire.collectors.spool.reader import SpoolReader
 from sitewire.schemas.hole import HoleName
 from support.spool import SCALARS, MakeWriter, acknowledge, ends, holes, read_all, steps
@@ -87,6 +88,7 @@ def test_a_writer_on_a_full_disk_is_refused_with_what_to_do(make_writer: MakeWri
         (disk / "ballast").write_bytes(bytes(5 << 20))
     with pytest.raises(SpoolUnavailable, match=r"No space left.*SITEWIRE_SPOOL"):
         make_writer(root=disk)
+    assert discover(disk) == []
 
 
 def test_a_read_only_disk_is_refused_with_what_to_do(make_writer: MakeWriter, disk: Path) -> None:

@@ -52,8 +52,14 @@ def test_writers_are_found_in_order_and_everything_else_is_passed_over(make_writ
     (root / "site.tar").touch()
     (root / "empty").mkdir()
     (root / "link").symlink_to(run.parent)
+    alien = root / "not a token" / "run" / new_writer()
+    alien.mkdir(parents=True)
+    (alien / "writer.json").touch()
     assert [found.path for found in discover(root)] == paths
     assert discover(root)[0].identity.site == "hospital a"
+    (paths[0] / "writer.json").unlink()  # a power cut took it; the segments are there
+    assert [found.path for found in discover(root)] == paths
+    assert discover(root)[0].identity.writer == paths[0].name
     assert discover(tmp_path / "missing") == []
     assert discover(root / "site.tar") == []
 

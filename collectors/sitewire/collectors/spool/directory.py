@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Final
 
 from sitewire.collectors.errors import SpoolBusy, SpoolKept, SpoolUnavailable
-from sitewire.collectors.spool import lock
+from sitewire.collectors.spool import lock, segment
 from sitewire.collectors.spool.cursor import CursorFile
-from sitewire.collectors.spool.identity import WriterIdentity, load_identity, save_identity
+from sitewire.collectors.spool.identity import WriterIdentity, identity_of, load_identity, save_identity
 from sitewire.collectors.spool.state import State, read_state
 from sitewire.schemas.errors import SubjectError
-from sitewire.schemas.subject import parse_writer
 
 HORIZON_SECONDS: Final = 600.0
 """How long acknowledged segments are kept: a broker that syncs lazily loses less than this in a power cut."""
@@ -53,8 +52,8 @@ class WriterDirectory:
         """Who writes or wrote it.
 
         Raises:
-            OSError: there is no ``writer.json`` (any more).
-            SubjectError: it is damaged, and the path is not a spool's.
+            OSError: ``writer.json`` cannot be read.
+            SubjectError: it is damaged or gone, and the path is not a spool's.
         """
         return load_identity(self.path / "writer.json")
 
@@ -142,13 +141,21 @@ class WriterDirectory:
         directory = cls(identity.place(root))
         try:
             _make(directory.path)
+        except OSError as error:
+            raise unavailable(directory.path, error) from error
+        try:
             lock.take(directory._alive)
             save_identity(directory.path / "writer.json", identity)
             directory.cursor_file.create()
         except OSError as error:
-            directory.release_alive()
+            directory.give_up()
             raise unavailable(directory.path, error) from error
         return directory
+
+    def give_up(self) -> None:
+        """Undo ``create``: the writer could not begin, and nothing has been logged."""
+        self.release_alive()
+        shutil.rmtree(self.path, ignore_errors=True)
 
 
 def unavailable(path: Path, error: Exception) -> SpoolUnavailable:
@@ -178,10 +185,11 @@ def _folders(path: Path) -> list[Path]:
 
 def _is_writer(path: Path) -> bool:
     try:
-        parse_writer(path.name)
+        identity_of(path)
     except SubjectError:
         return False
-    return (path / "writer.json").exists()
+    # With segments it is one even so: a power cut can take a file that was never synced.
+    return (path / "writer.json").exists() or bool(segment.numbers(path))
 
 
 def _make(path: Path) -> None:

@@ -54,21 +54,30 @@ def save_identity(path: Path, identity: WriterIdentity) -> None:
 def load_identity(path: Path) -> WriterIdentity:
     """Return who wrote the directory that the file lies in.
 
-    Where the file is damaged, the directories' names still say site, run and writer; records matter
+    Where the file is damaged or gone, the directories' names still say site, run and writer; records matter
     more than the name of their experiment.
 
     Raises:
-        OSError: there is no such file.
-        SubjectError: it is damaged, and the directories are not a spool's.
+        OSError: the file cannot be read.
+        SubjectError: it is damaged or gone, and the directories are not a spool's.
     """
     try:
         outer = json.loads(path.read_bytes())
         body = outer["identity"]
         if outer["crc"] == zlib.crc32(body.encode()):
             return _parse(json.loads(body))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        pass  # any way in which JSON can be something else
-    site, run, writer = path.parent.parts[-3:]
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        pass  # not there, or any way in which JSON can be something else
+    return identity_of(path.parent)
+
+
+def identity_of(directory: Path) -> WriterIdentity:
+    """Return what the directories' names say of a writer.
+
+    Raises:
+        SubjectError: they are not a spool's.
+    """
+    site, run, writer = ("", "", "", *directory.parts)[-3:]
     return WriterIdentity(subject.unescape(site), subject.unescape(run), subject.parse_writer(writer))
 
 

@@ -83,7 +83,7 @@ class SpoolWriter:
         try:
             self._open(identity.writer, limit_bytes, policy, mapped)
         except (OSError, RuntimeError) as error:  # RuntimeError: no thread can be started any more
-            self.directory.release_alive()
+            self.directory.give_up()
             raise unavailable(self.directory.path, error) from error
 
     def _open(self, writer: str, limit: int, policy: Policy, mapped: bool | None) -> None:  # noqa: FBT001  internal
