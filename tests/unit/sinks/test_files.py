@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from sitewire.workers.sinks import files
 from sitewire.workers.sinks.files import GrowingFile
 from sitewire.workers.sinks.jsonl import JsonlSink
 from sitewire.workers.sinks.tensorboard import TensorBoardSink, run
+from sitewire.workers.sinks.tensorboard.recovery import recover
 from sitewire.workers.sinks.testing.runner import KEY, Runner, opened
 from sitewire.workers.sinks.testing.samples import records_of, scalar, scalars, span, stream
 from support.event_files import expected_events, read_event_files
@@ -104,21 +106,19 @@ async def test_a_large_file_is_followed_by_a_new_one_after_a_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "MAX_FILE_BYTES", 3000)
+    site, run_token = KEY.tokens
+    folder = tmp_path / run_token / site
     async with opened(TensorBoardSink(tmp_path)) as sink:
         runner = await Runner(sink).open()
         for first in range(0, 400, 40):
             await runner.run.write([scalars(A, first, first + 20)])
             await runner.run.write([scalars(A, first + 20, first + 40)])
             await runner.commit()
-        await runner.reopen()
-        assert dict(runner.run.positions) == {A: Position(0, 400)}
+            assert (await asyncio.to_thread(recover, folder, tmp_path)).positions == {A: Position(0, first + 40)}
         await runner.run.close()
     paths = sorted(tmp_path.rglob("*tfevents*"))
     assert 3 <= len(paths) <= 10
-    site, run_token = KEY.tokens
-    assert list(read_event_files(tmp_path / run_token / site)) == list(
-        expected_events(records_of([scalars(A, 0, 400)]))
-    )
+    assert list(read_event_files(folder)) == list(expected_events(records_of([scalars(A, 0, 400)])))
 
 
 def test_a_file_that_somebody_else_writes_to_is_left_alone(tmp_path: Path) -> None:

@@ -181,3 +181,23 @@ def cut_anew(
             )
             at += size
     return pieces
+
+
+async def test_what_was_counted_behind_a_gap_is_counted_as_the_next_owner_decides(
+    tmp_path: Path, appended: list[tuple[Path, bytes]]
+) -> None:
+    records = [Record(Kind.SCALAR, "x", float(n), 1.7e9, n, series="s" if n == 0 else None) for n in range(3)]
+    async with opened(TensorBoardSink(tmp_path)) as sink:
+        runner = await Runner(sink).open()
+        await runner.deliver(span(B, 0, records[1:2]))  # the run's own file is there, and is written to first
+        appended.clear()
+        filtered = Delivery(A, span(A, 1, records[1:]).stretch, Outcome.FILTERED)
+        await runner.run.write([span(B, 1, records[1:2]), span(A, 0, records[:1]), filtered])
+        await runner.run.close()
+        tear(tmp_path, appended, len(appended[-1][1]))
+        await runner.open()
+        assert dict(runner.run.positions) == {A: Position(0), B: Position(0, 2)}
+        await runner.deliver(span(A, 0, records))
+        await runner.reopen()
+        assert dict(runner.run.positions) == {A: Position(0, 3), B: Position(0, 2)}
+        await runner.run.close()
