@@ -82,6 +82,11 @@ class NatsServer:
         self.kill()
         self.start()
 
+    def reconfigure(self, more: str) -> None:
+        """Restart with other lines at the end of the configuration."""
+        self._more = more
+        self.restart()
+
     def pause(self) -> None:
         """SIGSTOP: connections stay open, nothing answers."""
         assert self._process is not None

@@ -128,6 +128,7 @@ async def connect(endpoint: Endpoint, *, name: str, on_event: OnEvent | None = N
         await _dial(client, endpoint, name, {**options, **events.callbacks(client)})
     except BaseException as error:  # cancellation too: no half-open client may stay behind
         events.phase = "failed"
+        _drop_failed_handshake(client)
         await client.close()
         if isinstance(error, _CONNECT_FAILURES):
             raise _first_failure(endpoint, error) from error
@@ -160,7 +161,7 @@ class _Events:
         async def error_cb(error: Exception) -> None:
             if self.phase == "connecting":
                 raise map_error(error) from error
-            _close_failed_handshake(client)
+            _drop_failed_handshake(client)
             self._tell("error", str(error) or type(error).__name__)
 
         def callback(kind: EventKind) -> Callable[[], Awaitable[None]]:
@@ -182,11 +183,16 @@ class _Events:
             self._report(kind, text.removeprefix("nats: "))
 
 
-def _close_failed_handshake(client: Client) -> None:
-    # nats-py dials again without closing: a server that refuses us would cost a socket an attempt.
+def _drop_failed_handshake(client: Client) -> None:
+    """Close the socket of an attempt that failed, and make nats-py forget it.
+
+    Left alone it stays open, one for each attempt at a server that refuses us; and after a refused
+    certificate ``Client.close`` waits for ever for the end of a stream that TLS has replaced.
+    """
     transport = client._transport  # noqa: SLF001  there is no public way to it
     if transport is not None and not client.is_connected:
         transport.close()  # type: ignore[no-untyped-call]  # of nats-py
+        client._transport = None  # noqa: SLF001  as it is before the first attempt
 
 
 def _next_attempt(servers: list[Server], _info: dict[str, Any]) -> tuple[Server, float]:

@@ -14,6 +14,8 @@ from sitewire.broker_config.errors import AccessRefused, BrokerUnreachable, Misu
 from support.jwt import Operator
 from support.nats import MakeServer, NatsServer
 
+pytestmark = pytest.mark.nats
+
 SEED = b"SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY"
 
 
@@ -138,6 +140,35 @@ async def test_a_creds_file_is_read_again_at_each_connection_and_may_be_half_wri
     await client.close()
     with pytest.raises(AccessRefused):
         await connect(server.endpoint, name="test")
+
+
+async def test_tls_with_an_authority_of_one_s_own(make_nats_server: MakeServer) -> None:
+    # Made for this test, valid for a hundred years; they protect nothing.
+    tls = Path(__file__).parents[2] / "support" / "tls"
+    server = make_nats_server(more=f'tls {{ cert_file: "{tls}/server.pem", key_file: "{tls}/server.key" }}')
+    url = server.url.replace("nats://", "tls://")
+    client = await connect(Endpoint(url, ca=tls / "ca.pem"), name="test")
+    assert (await client.jetstream().account_info()).streams == 0
+    await client.close()
+    with pytest.raises(AccessRefused, match="CERTIFICATE_VERIFY_FAILED"):
+        await connect(Endpoint(url), name="test")
+
+
+async def test_a_client_whose_reconnecting_is_refused_can_be_closed(
+    make_nats_server: MakeServer, tmp_path: Path
+) -> None:
+    tls = Path(__file__).parents[2] / "support" / "tls"
+    files = f'cert_file: "{tls}/server.pem", key_file: "{tls}/server.key"'
+    server = make_nats_server()
+    refused = asyncio.Event()
+    client = await connect(
+        server.endpoint, name="test", on_event=lambda _, text: refused.set() if "CERTIFICATE" in text else None
+    )
+    await asyncio.to_thread(server.reconfigure, f"tls {{ {files} }}")
+    async with asyncio.timeout(15):
+        await refused.wait()
+        await client.publish("a", b"pending")
+        await client.close()
 
 
 @pytest.mark.parametrize("content", [b"", b"rubbish", b"SU" + b"1" * 56, "ü".encode(), b"\xff\xfe"])
