@@ -61,7 +61,7 @@ def _shown(summary: Any) -> str:
 
 
 def _shown_hparams(summary: Any) -> str:
-    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # pyright: ignore[reportAttributeAccessIssue]  # protobuf
 
     experiment, start, end = (
         HParamsPluginData.FromString(value.metadata.plugin_data.content) for value in summary.value

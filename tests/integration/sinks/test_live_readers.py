@@ -93,7 +93,7 @@ class DataServer:
         self._run = "/".join(reversed(KEY.tokens))
         self._process = subprocess.Popen(
             [
-                tensorboard_data_server.server_binary(), f"--logdir={logdir}", "--reload=1", "--port=0",
+                str(tensorboard_data_server.server_binary()), f"--logdir={logdir}", "--reload=1", "--port=0",
                 f"--port-file={port_file}", "--samples-per-plugin=scalars=all", "--die-after-stdin",
             ],
             stdin=subprocess.PIPE,
