@@ -15,9 +15,11 @@ class Uncollected:
     """The methods that take anything and refuse it, visibly."""
 
     _run: Run
+    _writes: bool
 
     def _refuse(self, method: str) -> None:
-        self._run.refuse(Reason.NOT_COLLECTED, f"{method} is not collected yet", once=method)
+        if self._writes:
+            self._run.refuse(Reason.NOT_COLLECTED, f"{method} is not collected yet", once=method)
 
     def add_histogram(self, *_args: object, **_kwargs: object) -> None:
         """Refuse a histogram."""

@@ -107,11 +107,13 @@ def test_a_fork_leaves_the_parents_publisher_alone_and_gets_its_own(train: Train
     program = """
     import os, threading
     from sitewire.collectors import Run
+    from sitewire.collectors.publisher import thread
     run = Run()
     run.log_scalar("parent", 1.0)
     child = os.fork()
     if child == 0:
         assert threading.active_count() == 1
+        assert len(thread._forked_away) == 1
         run.log_scalar("child", 1.0)
     else:
         assert os.waitpid(child, 0)[1] == 0

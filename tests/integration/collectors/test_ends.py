@@ -116,12 +116,15 @@ def test_what_exit_handlers_and_finalizers_log_does_no_harm(train: Train, spool:
     ended = train(
         """
         import atexit
-        late = []
-        atexit.register(lambda: late[0].log_scalar("after", 1.0))   # before the import: runs after the run's end
+        def log_late():     # registered before the import: runs after the end of the runs
+            run.log_scalar("after", 1.0)
+            SummaryWriter("after").add_scalar("after", 1.0)
+            trainer.writer.add_scalar("after", 1.0)
+            Run("another").log_scalar("after", 1.0)
+        atexit.register(log_late)
         from sitewire.collectors import Run
         from sitewire.collectors.tensorboard import SummaryWriter
         run = Run()
-        late.append(run)
         atexit.register(lambda: run.log_scalar("at exit", 1.0))
         class Trainer:
             def __init__(self):

@@ -23,7 +23,10 @@ def test_parent_and_child_log_after_a_fork_each_through_its_own_writer(train: Tr
         from sitewire.collectors import Run
         run = Run()
         run.log_scalar("before", 1.0)
+        inherited = run._recorder.writer
         child = os.fork()
+        if child == 0:      # whoever still holds the parent's writer can write nothing with it
+            assert inherited.append_scalar("of the parent", 1.0, 1.0, 0) is False
         for step in range(1000):
             run.log_scalar("child" if child == 0 else "parent", 1.0, step)
         if child:

@@ -6,10 +6,12 @@ import gc
 import itertools
 import logging
 import pickle
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pytest
@@ -189,6 +191,33 @@ def test_finish_is_idempotent_and_what_comes_after_it_is_counted(spool: Path, ru
     assert run.refused == {"finished": 2}
     assert len(scalars(spool)) == 1
     assert writers(spool)[0].status == "failed"
+
+
+def test_a_handler_that_finishes_inside_a_log_call_and_raises_leaves_an_end(spool: Path, run: Run) -> None:
+    run.log_scalar("loss", 1.0, 0)
+    before = sys.gettrace()
+
+    def handle(frame: FrameType, event: str, _: object) -> None:
+        # Where a signal would be at its worst: below the writer's append.
+        if event == "call" and "/spool/" in frame.f_code.co_filename and "/writer" not in frame.f_code.co_filename:
+            sys.settrace(None)
+            run.finish("failed")
+            raise SystemExit(7)
+
+    try:
+        with pytest.raises(SystemExit):
+            _traced(handle, run)
+    finally:
+        sys.settrace(before)
+    run.finish()  # what the exit of the program does
+    (written,) = writers(spool)
+    assert written.status == "failed"
+    assert written.directory.ended
+
+
+def _traced(handle: Callable[[FrameType, str, object], None], run: Run) -> None:
+    sys.settrace(handle)
+    run.log_scalar("loss", 2.0, 1)
 
 
 def test_finish_takes_two_words_only(run: Run) -> None:

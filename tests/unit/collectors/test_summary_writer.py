@@ -197,6 +197,8 @@ def test_a_writer_that_is_told_not_to_write_logs_nothing(spool: Path) -> None:
         writer.add_scalars("x", {"a": 1.0})
         writer.add_text("x", "y")
         writer.add_hparams({}, {"m": 1.0})
+        writer.add_histogram("h", [1.0])
+        assert writer._run.refused == {}
     assert not spool.exists()
 
 
