@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 
@@ -54,28 +53,20 @@ async def _run(session: Session, place: Place) -> bool:
         async with asyncio.TaskGroup() as group:
             group.create_task(stack.run(end), name="stack")
             try:
-                return await _unless(asked, _when_ready(stack, session, place))
+                if not await _ready(stack, asked):
+                    return False
+                place.keep_port()
+                return await session.run(asked)
             finally:
                 end.set()
 
 
-async def _when_ready(stack: Stack, session: Session, place: Place) -> None:
-    await stack.ready()
-    place.keep_port()
-    await session.run()
-
-
-async def _unless(asked: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
-    """Do the work unless the event comes first; then cancel it, and return ``False`` once it has ended."""
-    working = asyncio.create_task(work, name="demo")
-    asking = asyncio.create_task(asked.wait(), name="wait for Ctrl-C")
+async def _ready(stack: Stack, asked: asyncio.Event) -> bool:
+    """Wait until the stack is ready; return ``False`` if somebody stopped it before."""
+    waiting = {asyncio.create_task(stack.ready()), asyncio.create_task(asked.wait())}
     try:
-        await asyncio.wait({working, asking}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        asking.cancel()
-        working.cancel()  # does nothing if it is done
-        await asyncio.wait({working})
-    if working.cancelled():
-        return False
-    working.result()
-    return True
+        for task in waiting:
+            task.cancel()
+    return not asked.is_set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -47,8 +48,8 @@ class Session:
         self.rows: Sequence[RunRow] = ()
         self.problems: Sequence[str] = ("nothing was trained",)
 
-    async def run(self) -> None:
-        """Train and deliver. When cancelled, the processes are ended first.
+    async def run(self, asked: asyncio.Event) -> bool:
+        """Train and deliver. Return whether that came to its end before ``asked`` was set.
 
         Raises:
             SiteEnded: a process ended before its work was done.
@@ -56,26 +57,32 @@ class Session:
         """
         client = await connect(self._place.config.broker.endpoint, name="sitewire demo")
         try:
-            async with asyncio.TaskGroup() as group:
-                watching = group.create_task(self._watch(client), name="watch the delivery")
-                await self._train()
-                watching.cancel()
-            await self._settle(client)
+            await self._train(client, asked)
+            return await self._settle(client, asked)
         finally:
             await client.close()
 
-    async def _train(self) -> None:
+    async def _train(self, client: Client, asked: asyncio.Event) -> None:
         self._federation.start()
         following = asyncio.create_task(
             asyncio.to_thread(self._federation.follow, self._tell), name="follow the training"
         )
         try:
-            await asyncio.shield(following)
-        except asyncio.CancelledError:
+            # Flags end this loop, no cancellation: on Python 3.11 `asyncio.wait_for`, which nats-py is made of, can
+            # swallow one (it is written anew in 3.12).
+            while not (following.done() or asked.is_set()):
+                await self._look(client)
+                await asyncio.wait({following}, timeout=LOOK_INTERVAL)
+        finally:
+            await self._end(following)
+        if not asked.is_set():
+            following.result()
+
+    async def _end(self, following: asyncio.Task[None]) -> None:
+        if not following.done():
             self._federation.stop()
             await asyncio.wait({following})
-            following.exception()  # that it was stopped is no news
-            raise
+        following.exception()  # seen: that it was stopped is no news
 
     def _tell(self, news: News) -> None:
         if isinstance(news, Averaged):
@@ -84,22 +91,15 @@ class Session:
             self.points[RunKey(news.site, self._place.run)] = news.points
         self._display.tell(news)
 
-    async def _watch(self, client: Client) -> None:
-        while True:
-            await self._look(client)
-            await asyncio.sleep(LOOK_INTERVAL)
-
-    async def _settle(self, client: Client) -> None:
+    async def _settle(self, client: Client, asked: asyncio.Event) -> bool:
         """Look until nothing is missing; what still is after a while stays in ``problems``."""
-        try:
-            async with asyncio.timeout(PATIENCE):
-                while True:
-                    await self._look(client)
-                    if not self.problems:
-                        return
-                    await asyncio.sleep(LOOK_INTERVAL)
-        except TimeoutError:
-            return
+        deadline = time.monotonic() + PATIENCE
+        while not asked.is_set():
+            await self._look(client)
+            if not self.problems or time.monotonic() > deadline:
+                return True
+            await asyncio.sleep(LOOK_INTERVAL)
+        return False
 
     async def _look(self, client: Client) -> None:
         rows = await read_rows(client, self._place.config)
