@@ -91,8 +91,8 @@ def test_an_interrupt_from_the_keyboard_at_any_point_leaves_the_run_usable(train
         signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
         while interrupts < 200:
             try:
-                armed = True
                 while True:
+                    armed = True     # again and again: a finalizer may swallow one
                     run.log_scalar("loop", 1.0, step)
                     step += 1
             except KeyboardInterrupt:
