@@ -9,6 +9,7 @@ from collections.abc import Callable
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import mapped_errors
 from sitewire.broker_config.names import METRICS_STREAM, consumer_name
 from sitewire.schemas.errors import SchemaError
@@ -83,6 +84,7 @@ class RoutePartition:
         async with pull.subscribed():
             generation = -1
             while True:
+                heed_cancellation()
                 if generation != self._generation():
                     generation = self._generation()
                     await self._reset()

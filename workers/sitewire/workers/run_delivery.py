@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from sitewire.broker_config.backoff import Backoff
+from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import BrokerError, mapped_errors
 from sitewire.schemas.envelope import Envelope, Span
 from sitewire.schemas.receipt import Position, Receipt, StreamKey
@@ -107,6 +108,7 @@ class RunDelivery:
         """Deliver until stopped or idle."""
         try:
             while not self.ended:
+                heed_cancellation()
                 await self._wait()
                 self._held.extend(self._inbox)
                 self._inbox.clear()
@@ -143,6 +145,7 @@ class RunDelivery:
         backoff = Backoff(first=0.1, most=5.0)
         duplicates: int | None = None
         while True:
+            heed_cancellation()
             try:
                 sink = await self._opened()
                 plan = await self._attempt(sink)
@@ -217,6 +220,7 @@ class RunDelivery:
             return
         backoff = Backoff(first=0.1, most=5.0)
         while True:
+            heed_cancellation()
             receipt = self._receipt
             try:
                 await self._context.book.publish(self._run, receipt)

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from sitewire.broker_config.backoff import Backoff
+from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import Permanent, Temporary
 from sitewire.collectors.publisher.batcher import Parcel, parcels
 from sitewire.collectors.publisher.ledger import Ledger
@@ -69,6 +70,7 @@ class Drain:
         """
         try:
             while True:
+                heed_cancellation()
                 await self._keep_account()
                 last = not self.directory.is_alive()  # asked before the read: what is read then is all there is
                 items = self.reader.read(READ_LIMIT)
@@ -127,6 +129,7 @@ class Drain:
     async def _retrying(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
         backoff = Backoff(first=0.1, most=5.0)
         while True:
+            heed_cancellation()
             try:
                 return await attempt()
             except Temporary as error:

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from nats.aio.client import Client
 
 from sitewire.broker_config.backoff import Backoff
+from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.connection import Endpoint, EventKind, connect
 from sitewire.broker_config.errors import BrokerError, Conflict, mapped_errors
 
@@ -111,6 +112,7 @@ class Link:
     async def _dial(self) -> Client:
         backoff = Backoff(first=0.25, most=5.0)
         while True:
+            heed_cancellation()
             try:
                 return await connect(self._endpoint, name=self._name, on_event=self._on_event)
             except BrokerError as error:
