@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -11,11 +10,9 @@ from types import ModuleType
 import pytest
 from blockbuster import BlockBuster
 
-ROOT = Path(__file__).parent.parent
-if str(ROOT / "tests") not in sys.path:
-    sys.path.insert(0, str(ROOT / "tests"))  # importlib mode adds nothing by itself
+from support.nats import MakeServer, NatsServer
 
-from support.nats import MakeServer, NatsServer  # noqa: E402  the line above makes it importable
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(autouse=True)

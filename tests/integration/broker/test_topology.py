@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from sitewire.broker_config.change import ChangeKind
 from sitewire.broker_config.connection import connect
 from sitewire.broker_config.consumers import apply_route, plan_route
-from sitewire.broker_config.errors import NotThere, StreamFull, mapped_errors
+from sitewire.broker_config.errors import NotThere, Refused, StreamFull, mapped_errors
 from sitewire.broker_config.model import Broker, Collect, Config, Embedded, Route, SinkConfig, Start
 from sitewire.broker_config.names import METRICS_STREAM, PARTITIONS, consumer_name
 from sitewire.broker_config.patterns import contains
@@ -273,6 +273,12 @@ async def test_a_transform_of_another_kind_is_refused_when_there_are_messages(cl
     assert (await declare(client, dry_run=True))["stream METRICS"] == "updated"
     await publish(client, "a")
     assert (await declare(client))["stream METRICS"] == "refused"
+
+
+async def test_another_stream_on_our_subjects_is_an_error_with_the_server_s_words(client: Client) -> None:
+    await client.jetstream().add_stream(name="OTHER", subjects=["metrics.>"])
+    with pytest.raises(Refused, match="subjects overlap"):
+        await declare(client)
 
 
 async def test_a_bound_that_the_server_has_no_room_for_is_refused_with_words(client: Client) -> None:
