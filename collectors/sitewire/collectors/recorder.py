@@ -180,7 +180,7 @@ class Recorder:
             run=settings.run,
             writer=new_writer(),
             experiment=settings.experiment,
-            url=settings.url,
+            url=settings.published_to,
             started=started,
         )
         writer = SpoolWriter(settings.spool, identity, limit_bytes=settings.spool_bytes, policy=settings.spool_policy)

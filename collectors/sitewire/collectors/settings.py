@@ -87,6 +87,14 @@ class Settings:
         """Whether a thread of this process is to publish."""
         return self.url is not None and self.publish == "thread"
 
+    @property
+    def published_to(self) -> str | None:
+        """The broker that a thread of this process publishes to, its secrets masked; none if no thread does.
+
+        Written beside the records: whoever finds them later sees whose they are to send.
+        """
+        return parsers.masked(self.url) if self.url is not None and self.publishes else None
+
     def __repr__(self) -> str:
         """Return the fields that matter, the URL's user and password masked."""
         shown = {name: getattr(self, name) for name in ("site", "run", "experiment", "creds", "ca", "spool", "off")}

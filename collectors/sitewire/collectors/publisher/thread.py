@@ -157,5 +157,5 @@ class Publisher:
             not own
             and not directory.is_alive()
             and identity.site == self._settings.site
-            and identity.url in (None, self._settings.url)
+            and identity.url in (None, self._settings.published_to)
         )

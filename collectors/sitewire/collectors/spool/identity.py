@@ -23,7 +23,7 @@ class WriterIdentity:
         run: name, not token.
         writer: 32 hexadecimal digits.
         experiment: the experiment of the run.
-        url: the broker that the trainer was told to use, or ``None``.
+        url: the broker that the writer's process publishes to, secrets masked; ``None`` if it does not.
         started: seconds since the epoch.
     """
 
