@@ -18,7 +18,7 @@ from sitewire.workers.sinks import files
 from sitewire.workers.sinks.files import GrowingFile
 from sitewire.workers.sinks.jsonl import JsonlSink
 from sitewire.workers.sinks.tensorboard import TensorBoardSink, run
-from sitewire.workers.sinks.tensorboard.recovery import recover
+from sitewire.workers.sinks.tensorboard.recovery import read_index, recover
 from sitewire.workers.sinks.testing.runner import KEY, Runner, opened
 from sitewire.workers.sinks.testing.samples import records_of, scalar, scalars, span, stream
 from support.event_files import expected_events, read_event_files
@@ -119,6 +119,25 @@ async def test_a_large_file_is_followed_by_a_new_one_after_a_commit(
     paths = sorted(tmp_path.rglob("*tfevents*"))
     assert 3 <= len(paths) <= 10
     assert list(read_event_files(folder)) == list(expected_events(records_of([scalars(A, 0, 400)])))
+
+
+async def test_a_slow_run_is_recovered_from_few_markers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "WHOLE_EVERY", 8)
+    async with opened(TensorBoardSink(tmp_path)) as sink:
+        runner = await Runner(sink).open()
+        for index in range(60):
+            await runner.run.write([span(A, index, [scalar(index, step=None)])])
+            if index % 3:
+                await runner.commit()
+            else:
+                await runner.run.write([span(stream(2), index // 3, [scalar(index, "b")])])
+        await runner.commit()
+        await runner.run.close()
+        (path,) = tmp_path.rglob("*tfevents*")
+        found = await asyncio.to_thread(recover, path.parent, tmp_path)
+        assert found.positions == runner.known
+        assert found.counters == {path.parent: {"loss": 60}}
+        assert len((await asyncio.to_thread(read_index, path)).markers) <= 10
 
 
 def test_a_file_that_somebody_else_writes_to_is_left_alone(tmp_path: Path) -> None:

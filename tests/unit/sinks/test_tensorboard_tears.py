@@ -15,6 +15,7 @@ from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.record import Kind, Record, RecordClass
 from sitewire.workers.sinks.contract import Delivery, Outcome
 from sitewire.workers.sinks.files import GrowingFile
+from sitewire.workers.sinks.tensorboard import run as run_module
 from sitewire.workers.sinks.tensorboard.sink import TensorBoardSink
 from sitewire.workers.sinks.testing.runner import KEY, Runner, opened
 from sitewire.workers.sinks.testing.samples import VALUES, records_of, span, stream
@@ -129,7 +130,7 @@ async def test_a_batch_torn_at_any_byte_of_any_file_is_completed(
         await runner.run.close()
     writes = [(path.relative_to(origin), data) for path, data in appended]
     assert len({path.parent for path, _ in writes}) == 3
-    for number, missing in enumerate(lengths(sum(len(data) for _, data in writes), every=17)):
+    for number, missing in enumerate(lengths(sum(len(data) for _, data in writes), every=31)):
         place = tmp_path / str(number)
         shutil.copytree(origin, place)
         tear(place, writes, missing)
@@ -138,8 +139,11 @@ async def test_a_batch_torn_at_any_byte_of_any_file_is_completed(
 
 
 @pytest.mark.parametrize("seed", range(60))
-async def test_tears_upon_tears_are_completed(tmp_path: Path, appended: list[tuple[Path, bytes]], seed: int) -> None:
+async def test_tears_upon_tears_are_completed(
+    tmp_path: Path, appended: list[tuple[Path, bytes]], seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One owner after another dies in mid-write, with batches cut anew each time, some committed before."""
+    monkeypatch.setattr(run_module, "WHOLE_EVERY", 1 + seed % 3)
     chance = random.Random(seed)
     place = tmp_path / "place"
     for _ in range(6):

@@ -2,10 +2,12 @@
 
 Every batch begins, in every file that it touches, with a marker: an event that readers do not show, whose text is
 
-    {"v": 1, "b": batch, "keys": [[writer, class, position], ...], "slices": [[key, first, count, fate, events], ...],
-     "steps": [with, without, with, ...], "counters": {tag: [before, count], ...}}
+    {"v": 1, "whole": bool, "b": batch, "keys": [[writer, class, position], ...],
+     "slices": [[key, first, count, fate, events], ...], "steps": [with, without, with, ...],
+     "counters": {tag: [before, count], ...}}
 
-and in the first marker of a file also ``"ahead": [[key, first, count], ...]``. ``key`` is a place in ``keys``.
+``key`` is a place in ``keys``. A whole marker, such as the first of a file, also has ``"ahead": [[key, first, count],
+...]``: it says all that was committed before, so that nothing in front of it has to be read.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from sitewire.workers.sinks.contract import Outcome
 from sitewire.workers.sinks.progress import read_fate
 
 VERSION: Final = 1
+_WHOLE: Final = f'{{"v":{VERSION},"whole":true,'
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Marker:
 
     @property
     def whole(self) -> bool:
-        """Whether this is the first marker of its file, which says all that was committed before its batch."""
+        """Whether it says all that was committed before its batch."""
         return self.ahead is not None
 
     @property
@@ -83,6 +86,7 @@ def encode_marker(marker: Marker) -> str:
     place = {key: number for number, key in enumerate(marker.before)}
     body: dict[str, object] = {
         "v": VERSION,
+        "whole": marker.whole,
         "b": marker.batch,
         "keys": [[key.writer, key.record_class, position_fields(at)] for key, at in marker.before.items()],
         "slices": [[place[s.key], s.first, s.count, s.fate, int(s.events)] for s in marker.slices],
@@ -92,6 +96,11 @@ def encode_marker(marker: Marker) -> str:
     if marker.ahead is not None:
         body["ahead"] = [[place[key], r.start, len(r)] for key, ranges in marker.ahead.items() for r in ranges]
     return json.dumps(body, separators=(",", ":"))
+
+
+def is_whole(text: str) -> bool:
+    """Whether the marker is whole, without decoding it."""
+    return text.startswith(_WHOLE)
 
 
 def decode_marker(text: str) -> Marker:
@@ -119,7 +128,7 @@ def _read(body: dict[str, Any]) -> Marker:
         slices=tuple(Slice(keys[at], first, n, read_fate(fate), bool(ev)) for at, first, n, fate, ev in body["slices"]),
         steps=tuple(body["steps"]),
         counters={tag: (before, count) for tag, (before, count) in body["counters"].items()},
-        ahead=_read_ahead(body["ahead"], keys) if "ahead" in body else None,
+        ahead=_read_ahead(body["ahead"], keys) if body["whole"] else None,
     )
 
 

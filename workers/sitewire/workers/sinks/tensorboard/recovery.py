@@ -1,6 +1,7 @@
 """From the files of a run back to its positions.
 
-Only one file of a folder is read: the last with a complete first marker, which says all that was committed before.
+Only one file of a folder is read: the last with a complete first marker, which says all that was committed before;
+and of its markers those count that follow the last whole one.
 Batches are committed one after another, and after a failure the next owner begins new files, whose first markers
 hold what it found; so only the batch with the highest number can be torn. Of each of its files the events up to the
 tear are there, and positions move over what is there without a gap. What lies beyond the gap, in the file of another
@@ -23,15 +24,15 @@ from sitewire.workers.sinks.progress import advanced
 from sitewire.workers.sinks.tensorboard.events import event_tag, marker_text
 from sitewire.workers.sinks.tensorboard.framing import read_frames
 from sitewire.workers.sinks.tensorboard.layout import our_files
-from sitewire.workers.sinks.tensorboard.marker import Marker, Slice, decode_marker
+from sitewire.workers.sinks.tensorboard.marker import Marker, Slice, decode_marker, is_whole
 
 
 @dataclass(slots=True)
 class FileIndex:
-    """The markers of one file, and the events behind the last of them."""
+    """The markers of one file from the last whole one on, and the events behind the last of them."""
 
-    markers: list[Marker] = field(default_factory=list)
-    tail: list[bytes] = field(default_factory=list)
+    markers: list[Marker]
+    tail: list[bytes]
 
     def slices(self) -> Iterator[tuple[Marker, list[Slice]]]:
         """Yield each marker with what the file holds of it: all, but of the last perhaps less."""
@@ -99,16 +100,19 @@ def read_index(path: Path) -> FileIndex:
         PlaceUnreadable: one is of another version.
         OSError: the file cannot be read.
     """
-    index = FileIndex()
+    texts: list[str] = []
+    tail: list[bytes] = []
     with path.open("rb", buffering=0) as file:
         for data in read_frames(file):
             text = marker_text(data)
-            if text is not None:
-                index.markers.append(_decode(path, text))
-                index.tail.clear()
-            elif index.markers:
-                index.tail.append(data)
-    return index
+            if text is None:
+                tail.append(data)
+                continue
+            tail.clear()
+            if is_whole(text):
+                texts.clear()
+            texts.append(text)
+    return FileIndex([_decode(path, text) for text in texts], tail)
 
 
 def _decode(path: Path, text: str) -> Marker:

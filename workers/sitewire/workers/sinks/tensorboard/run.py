@@ -24,6 +24,10 @@ from sitewire.workers.sinks.threads import in_thread
 MAX_FILE_BYTES: Final = 64 << 20
 """A file that has reached it is not gone on with after a commit: what a recovery reads stays bounded."""
 
+WHOLE_EVERY: Final = 256
+"""Every so many markers of a file are whole: a run that logs a record a second has hundreds of thousands in a file, and
+a recovery decodes no more than these."""
+
 
 class Folder:
     """One folder of a run.
@@ -32,6 +36,7 @@ class Folder:
         path: where it is.
         counters: per tag, the step of the next record that has none.
         file: the one being written; ``None`` before the first write of this owner.
+        markers: how many ``file`` has.
         dirty: whether something in it is not committed.
     """
 
@@ -39,6 +44,7 @@ class Folder:
         self.path = path
         self.counters = counters
         self.file: GrowingFile | None = None
+        self.markers = 0
         self.dirty = False
 
     def writable(self) -> GrowingFile:
@@ -50,6 +56,7 @@ class Folder:
             make_folders(self.path)
             path = next_file(self.path)
             self.file = GrowingFile(path) if path.exists() else GrowingFile.create(path)
+            self.markers = 0
         return self.file
 
 
@@ -139,8 +146,11 @@ class TensorBoardRun(RunSink):
     def _append(self, folder: Folder, part: Part) -> None:
         file, now = folder.writable(), time.time()
         head = b"" if file.size else framed(first_event(now))
-        marker = self._marker(folder, part, whole=not file.size)
+        # Never between two writes of a batch: the first one's marker would no longer be read.
+        whole = folder.markers % WHOLE_EVERY == 0 and not folder.dirty
+        marker = self._marker(folder, part, whole=whole)
         folder.dirty = True
+        folder.markers += 1
         file.append(b"".join((head, framed(marker_event(now, encode_marker(marker))), *part.frames)))
         folder.counters.update({tag: before + count for tag, (before, count) in part.counters.items()})
 
