@@ -15,6 +15,7 @@ from sitewire.collectors.spool.reader import SpoolReader, Stored
 from sitewire.collectors.spool.segment import HEADER_BYTES
 from sitewire.collectors.spool.slots import PAGE_BYTES
 from sitewire.schemas.hole import HoleName
+from sitewire.schemas.record import Kind, Record, RecordClass
 from support.spool import SCALARS, MakeWriter, acknowledge, ends, holes, read_all, steps
 
 COUNT = 12
@@ -81,6 +82,7 @@ def test_a_flipped_byte_beside_the_segments_costs_no_record(make_writer: MakeWri
         path.write_bytes(good[:position] + bytes([good[position] ^ 0x10]) + good[position + 1 :])
         directory = WriterDirectory(writer.directory.path)
         assert directory.identity.site == "hospital a"
+        assert directory.ended
         reader = SpoolReader(directory)
         items = read_all(reader)
         reader.close()
@@ -175,8 +177,6 @@ def test_a_segment_of_noise_is_a_hole(make_writer: MakeWriter) -> None:
 
 
 def test_a_frame_in_a_text_is_no_record(make_writer: MakeWriter) -> None:
-    from sitewire.schemas.record import Kind, Record
-
     writer = make_writer()
     inner = frame.encode(b"forged", 0, 0, frame.salts("0" * 32, 0)).decode("latin-1")
     writer.append(Record(Kind.TEXT, "t", inner, 1.0))
@@ -214,8 +214,41 @@ def test_what_was_dropped_after_damage_in_an_older_segment_is_called_dropped(mak
     with segment.path_of(writer.directory.path, 0).open("r+b") as file:
         file.seek(edges[-2] + 4)
         file.write(b"\xff\xff")
-    writer.append_scalar("\ud800", 1.0, 1.7e9, 0)
-    writer.append_scalar("loss", 1.0, 1.7e9, 30_000)
+    assert not writer.append(Record(Kind.TEXT, "\ud800", "", 1.0))
+    assert writer.append(Record(Kind.TEXT, "t", "", 1.0))
     items = read_all(SpoolReader(writer.directory))
-    assert holes(items) == [(HoleName.DAMAGED, len(edges) - 2, 1), (HoleName.DROPPED, 30_000, 1)]
-    assert ends(items) == {SCALARS: 30_002}
+    assert holes(items) == [(HoleName.DAMAGED, len(edges) - 2, 1), (HoleName.DROPPED, 0, 1)]
+    assert ends(items) == {SCALARS: 30_000, RecordClass.MEDIA: 2}
+
+
+@pytest.mark.parametrize("fill", [b"\0", b"\xaa"], ids=["zeros", "noise"])
+def test_a_large_record_damaged_in_a_live_writer_takes_none_behind_it_along(
+    make_writer: MakeWriter, fill: bytes
+) -> None:
+    writer = make_writer()
+    assert writer.append_scalar("loss", 1.0, 1.7e9, 0)
+    assert writer.append(Record(Kind.TEXT, "t", "x" * 150_000, 1.0))
+    assert writer.append_scalar("loss", 1.0, 1.7e9, 1)
+    edges = boundaries(writer.directory)
+    with segment.path_of(writer.directory.path, 0).open("r+b") as file:
+        file.seek(edges[1])
+        file.write(fill * (edges[2] - edges[1]))
+    reader = SpoolReader(writer.directory)
+    items = read_all(reader)  # zeros: as if nothing had been written yet, until the writer says that there was
+    assert not writer.append_scalar("\ud800", 1.0, 1.7e9, 2)
+    items += read_all(reader)
+    assert writer.append(Record(Kind.TAG, "t", "", 1.0))
+    assert writer.append(Record(Kind.TEXT, "t", "", 1.0))
+    items += read_all(reader)
+    assert sorted(holes(items)) == [(HoleName.DAMAGED, 0, 1), (HoleName.DROPPED, 2, 1)]
+    assert ends(items) == {SCALARS: 3, RecordClass.MEDIA: 2, RecordClass.RUN: 1}
+
+
+def test_behind_a_large_damaged_record_a_live_writer_is_followed(make_writer: MakeWriter) -> None:
+    writer = make_writer()
+    assert writer.append(Record(Kind.TEXT, "t", "x" * 150_000, 1.0))
+    assert writer.append_scalar("loss", 1.0, 1.7e9, 1)
+    with segment.path_of(writer.directory.path, 0).open("r+b") as file:
+        file.seek(HEADER_BYTES)
+        file.write(b"\xaa" * 1000)
+    assert steps(SpoolReader(writer.directory).read(10))[:1] == [1]

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from sitewire.collectors.spool import writer as writer_module
-from sitewire.collectors.spool.reader import SpoolReader
+from sitewire.collectors.spool.reader import SpoolReader, Stored
 from sitewire.collectors.spool.writer import SpoolWriter
 from sitewire.schemas.record import Kind, Record, RecordClass
 from support.spool import SCALARS, MakeWriter, ends, holes, identity, read_all, steps
@@ -128,6 +128,32 @@ def test_ctrl_c_anywhere_leaves_a_writer_that_counts_right(make_writer: MakeWrit
     reader.close()
     assert [step for step in steps(items) if step >= 0] == list(range(80))
     assert ends(items) == writer.assigned()
+
+
+@pytest.mark.parametrize("mapped", [True, False], ids=["mapped", "written"])
+def test_ctrl_c_while_the_writer_moves_on_never_splits_its_segments(make_writer: MakeWriter, mapped: bool) -> None:
+    nth, reached = 0, True
+    while reached:
+        writer = make_writer(mapped=mapped)
+        reader = SpoolReader(writer.directory)
+        while writer._capacity - writer._position > 210_000:
+            big(writer)()
+        reached = interrupted(big(writer), nth, press_ctrl_c)
+        items = read_all(reader)
+        for step in range(10):  # a small one would still fit into the segment before
+            assert log(writer, step)()
+            assert big(writer)()
+            items += read_all(reader)
+        writer.finish()
+        items += read_all(reader)
+        reader.close()
+        assert ends(items) == writer.assigned()
+        assert [item.index for item in items if isinstance(item, Stored) and item.record_class is SCALARS] == list(
+            range(10)
+        )
+        assert sum(hole.count for hole in holes(items)) <= 1
+        nth += 1
+    assert nth > 10
 
 
 def test_ctrl_c_while_put_off_records_are_stored_loses_none_of_them(make_writer: MakeWriter) -> None:

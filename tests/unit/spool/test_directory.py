@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import threading
 import time
 from pathlib import Path
@@ -207,3 +208,23 @@ def test_a_directory_is_made_although_the_empty_ones_above_are_being_removed(tmp
     for directory in made:
         assert directory.is_alive()
         directory.release_alive()
+
+
+def test_a_forked_child_does_not_take_its_parents_locks_for_its_own(make_writer: MakeWriter) -> None:
+    directory = make_writer().directory
+    with directory.lock_draining():
+        waiting, go = os.pipe()
+        child = os.fork()
+        if not child:
+            code = 1
+            try:
+                busy = try_to_take(directory.path) != "taken"
+                os.close(go)
+                os.read(waiting, 1)  # until the parent has let go
+                code = 0 if busy and try_to_take(directory.path) == "taken" else 2
+            finally:
+                os._exit(code)
+    os.close(go)
+    os.close(waiting)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert directory.is_alive()
