@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine
 
 from nats.aio.client import Client
 
 from sitewire.broker_config.backoff import Backoff
+from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.change import ChangeKind
 from sitewire.broker_config.connection import EventKind, connect
-from sitewire.broker_config.errors import BrokerError, mapped_errors
+from sitewire.broker_config.errors import BrokerError, ConnectionLost, Temporary, mapped_errors
 from sitewire.broker_config.model import Config, Route
 from sitewire.broker_config.names import PARTITIONS
 from sitewire.broker_config.topology import apply, plan, route_start
@@ -40,6 +41,8 @@ class Worker:
         self.ready = asyncio.Event()
         self._routes = [route for route in config.routes if not routes or route.name in routes]
         self._generation = 0
+        self._closing = False
+        self._returned = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until ``stop`` is set; then commit and acknowledge what is there, and close.
@@ -58,30 +61,62 @@ class Worker:
     async def _connected(self, stop: asyncio.Event) -> None:
         endpoint = self._config.broker.endpoint
         client = await connect(endpoint, name="sitewire worker", on_event=self._on_event)
+        self._closing = False
         try:
             await self._declare(client)
             self.ready.set()
             async with asyncio.TaskGroup() as group:
-                for route in self._routes:
-                    start = await route_start(client, route.name) or None
-                    for partition in range(PARTITIONS):
-                        owner = self._own(client, route, partition, start, stop)
-                        group.create_task(owner, name=f"route {route.name}, partition {partition}")
+                watching = group.create_task(self._watch_store(client), name="watch the broker's store")
+                await asyncio.wait([group.create_task(owner) for owner in await self._owners(client, stop)])
+                watching.cancel()
         finally:
+            self._closing = True
             await _close(client)
 
-    async def _declare(self, client: Client) -> None:
+    async def _owners(self, client: Client, stop: asyncio.Event) -> list[Coroutine[None, None, None]]:
+        starts = {route.name: await route_start(client, route.name) or None for route in self._routes}
+        return [
+            self._own(client, route, partition, starts[route.name], stop)
+            for route in self._routes
+            for partition in range(PARTITIONS)
+        ]
+
+    async def _declare(self, client: Client) -> bool:
+        """Make what is not there; whether there was any such thing."""
         topology = await asyncio.to_thread(plan, self._config)
-        for change in await apply(client, topology):
+        changes = await apply(client, topology)
+        for change in changes:
             if change.kind is ChangeKind.REFUSED:
                 _logger.error("%s", change)
             elif change.kind is not ChangeKind.UNCHANGED:
                 _logger.info("%s", change)
+        return any(change.kind is ChangeKind.CREATED for change in changes)
+
+    async def _watch_store(self, client: Client) -> None:
+        """Look for what was declared whenever the broker is back.
+
+        Raises:
+            ConnectionLost: it has lost its store. What is known here of sequences is wrong then: start over.
+        """
+        backoff = Backoff(first=0.25, most=5.0)
+        while True:
+            await self._returned.wait()
+            self._returned.clear()
+            try:
+                lost = await self._declare(client)
+            except Temporary:
+                self._returned.set()  # JetStream is not up yet
+                await backoff.pause()
+                continue
+            if lost:
+                msg = "the broker has lost its store; starting over"
+                raise ConnectionLost(msg)
 
     async def _own(self, client: Client, route: Route, partition: int, start: int | None, stop: asyncio.Event) -> None:
         backoff = Backoff(first=0.25, most=5.0)
         said = ""
         while not stop.is_set():
+            heed_cancellation()
             sink = make_sink(route.sink)
             owner = RoutePartition(client, route.name, partition, sink, start, lambda: self._generation)
             try:
@@ -98,8 +133,9 @@ class Worker:
     def _on_event(self, kind: EventKind, text: str) -> None:
         if kind == "reconnected":
             self._generation += 1
+            self._returned.set()
             _logger.info("the broker is back")
-        elif kind == "disconnected":
+        elif kind == "disconnected" and not self._closing:
             _logger.warning("the broker is away: %s", text or "connection lost")
         elif kind == "error":
             _logger.warning("broker: %s", text)
