@@ -22,7 +22,7 @@ from sitewire.schemas.envelope import Envelope
 from sitewire.schemas.errors import MalformedEnvelope, RecordRefused
 from sitewire.schemas.hole import Hole, HoleName
 from sitewire.schemas.kind import IS_VALUE
-from sitewire.schemas.rare import FIELDS, NONE, read_rare
+from sitewire.schemas.rare import FIELDS, NONE, are_rare, read_rare
 from sitewire.schemas.record import CLASS_OF, Kind, Record, RecordClass
 from sitewire.schemas.scalars import read_scalars
 from sitewire.schemas.subject import Subject
@@ -52,8 +52,23 @@ def pack_record(record: Record) -> bytes:
     except (TypeError, ValueError, OverflowError) as error:
         msg = f"{record.kind} {shown(record.name)}: {error!s:.200}"
         raise RecordRefused(msg) from error
-    _check_packed(packed, CLASS_OF[record.kind])
+    if record.kind is not Kind.SCALAR or not _is_scalar(record, rare):
+        _check_packed(packed, CLASS_OF[record.kind])
     return packed
+
+
+def _is_scalar(record: Record, rare: Mapping[str, object]) -> bool:
+    """Whether it is a scalar beyond doubt: what ``_check_packed`` would say, at a tenth of its price.
+
+    A second ``SummaryWriter`` packs each of its scalars this way.
+    """
+    return (
+        type(record.value) is float
+        and is_time(record.time)
+        and (record.step is None or is_step(record.step))
+        and is_text(record.name, limits.MAX_RECORD_NAME_BYTES)
+        and are_rare(rare)
+    )
 
 
 def _check_packed(packed: bytes, record_class: RecordClass) -> None:

@@ -31,6 +31,11 @@ NO_COLUMNS: Final[tuple[Iterable[Any], ...]] = tuple(map(repeat, NONE))
 _ABSENT: Final[dict[str, Any]] = {}
 
 
+def are_rare(fields: Mapping[str, object]) -> bool:
+    """Whether each field, by its key on the wire, has a value that it can have."""
+    return all(_IS_FIELD[key](item) for key, item in fields.items())
+
+
 def read_rare(value: object) -> tuple[Any, ...]:
     """Read the map of one record into its last four fields.
 

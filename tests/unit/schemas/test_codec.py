@@ -190,3 +190,17 @@ def test_a_value_nested_without_end_is_not_packed() -> None:
     nested["self"] = nested
     with pytest.raises(RecordRefused):
         pack_record(Record(Kind.RUN_START, "start", nested, 1.0))
+
+
+_odd = st.sampled_from([None, True, 1, 1.0, math.nan, -1.0, 2**63, "", "x", "x" * 1025, b"x", limits.MAX_TIME])
+
+
+@given(st.tuples(_odd, _odd, _odd, _odd, _odd, _odd, _odd, _odd))
+def test_what_passes_for_a_scalar_without_being_read_is_what_a_worker_reads_as_one(fields: tuple[object, ...]) -> None:
+    record = Record(Kind.SCALAR, *fields)  # type: ignore[arg-type]  wrong types are the point
+    try:
+        packed = pack_record(record)
+    except RecordRefused:
+        return
+    data = encode_envelope(WRITER, RecordClass.SCALARS, 0, [packed])
+    assert _same(decode_envelope(data, SCALARS).records, (record,))
