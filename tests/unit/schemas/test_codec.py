@@ -197,7 +197,7 @@ _odd = st.sampled_from([None, True, 1, 1.0, math.nan, -1.0, 2**63, "", "x", "x" 
 
 @given(st.tuples(_odd, _odd, _odd, _odd, _odd, _odd, _odd, _odd))
 def test_what_passes_for_a_scalar_without_being_read_is_what_a_worker_reads_as_one(fields: tuple[object, ...]) -> None:
-    record = Record(Kind.SCALAR, *fields)  # type: ignore[arg-type]  wrong types are the point
+    record = Record(Kind.SCALAR, *fields)  # type: ignore[arg-type]  # wrong types are the point
     try:
         packed = pack_record(record)
     except RecordRefused:
