@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Coroutine
+from collections.abc import Collection
 
 from nats.aio.client import Client
 
@@ -67,19 +67,16 @@ class Worker:
             self.ready.set()
             async with asyncio.TaskGroup() as group:
                 watching = group.create_task(self._watch_store(client), name="watch the broker's store")
-                await asyncio.wait([group.create_task(owner) for owner in await self._owners(client, stop)])
+                for route in self._routes:
+                    start = await route_start(client, route.name) or None
+                    for partition in range(PARTITIONS):
+                        owner = self._own(client, route, partition, start, stop)
+                        group.create_task(owner, name=f"route {route.name}, partition {partition}")
+                await stop.wait()
                 watching.cancel()
         finally:
             self._closing = True
             await _close(client)
-
-    async def _owners(self, client: Client, stop: asyncio.Event) -> list[Coroutine[None, None, None]]:
-        starts = {route.name: await route_start(client, route.name) or None for route in self._routes}
-        return [
-            self._own(client, route, partition, starts[route.name], stop)
-            for route in self._routes
-            for partition in range(PARTITIONS)
-        ]
 
     async def _declare(self, client: Client) -> bool:
         """Make what is not there; whether there was any such thing."""
