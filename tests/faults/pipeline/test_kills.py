@@ -94,8 +94,8 @@ def test_a_killed_server_is_started_again_and_loses_nothing_that_it_acknowledged
     with load(here) as running:
         for _ in range(KILLS):
             running.wait_for_more(here)
-            (server,) = broker.children()
-            kill_process(server)
+            until(broker.children, here.logs)  # it may not be back yet: the worker has work for a while
+            kill_process(*broker.children())
         running.wait_for_more(here)
 
 

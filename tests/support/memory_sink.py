@@ -1,0 +1,137 @@
+"""A sink that keeps what is committed in memory, and fails when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, Self
+
+from sitewire.schemas.envelope import Span
+from sitewire.schemas.receipt import Position, StreamKey
+from sitewire.schemas.record import Kind
+from sitewire.schemas.subject import RunKey
+from sitewire.workers.route import RoutePartition
+from sitewire.workers.sinks.contract import Delivery, RunSink, Sink, SinkOptions
+from sitewire.workers.sinks.progress import Progress
+
+Running = Callable[..., AbstractAsyncContextManager[RoutePartition]]
+"""What the fixture ``running`` gives."""
+
+
+class Place:
+    """What outlives the sink: the tracker.
+
+    Attributes:
+        indexes: per run and numbering, the indexes of the records committed, in their order.
+        committed: per run, its positions.
+        opened: how often each run was opened.
+        log: what happened, in words.
+        on_write: called before a batch is taken; what it raises, ``write`` raises.
+        on_commit: called before a commit; what it raises, ``commit`` raises.
+        after_commit: called behind one.
+        before_commit: awaited before each.
+        behind_commit: awaited when it has been done.
+        gate: while it is clear, no run can be opened.
+        gates: the same for single runs.
+    """
+
+    def __init__(self) -> None:
+        self.indexes: defaultdict[tuple[RunKey, StreamKey], list[int]] = defaultdict(list)
+        self.committed: dict[RunKey, dict[StreamKey, Position]] = {}
+        self.opened: defaultdict[RunKey, int] = defaultdict(int)
+        self.log: list[str] = []
+        self.on_write: list[Exception] = []
+        self.on_commit: list[Exception] = []
+        self.after_commit: list[Exception] = []
+        self.before_commit: Callable[[], Awaitable[None]] = nothing
+        self.behind_commit: Callable[[], Awaitable[None]] = nothing
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.gates: dict[RunKey, asyncio.Event] = {}
+        self.changed = asyncio.Event()
+
+    async def until(self, run: RunKey, key: StreamKey, next_index: int) -> None:
+        """Wait until a numbering is committed up to an index."""
+        while (position := self.committed.get(run, {}).get(key)) is None or position.next < next_index:
+            self.changed.clear()
+            await self.changed.wait()
+
+
+class MemoryRun(RunSink):
+    """One run in a ``Place``."""
+
+    def __init__(self, place: Place, run: RunKey) -> None:
+        self._place = place
+        self._run = run
+        self._progress = Progress(place.committed.get(run, {}))
+        self._written: list[Delivery] = []
+
+    @property
+    def positions(self) -> Mapping[StreamKey, Position]:
+        return self._progress.committed
+
+    async def write(self, deliveries: Sequence[Delivery]) -> None:
+        self._place.log.append("write")
+        if self._place.on_write:
+            raise self._place.on_write.pop()
+        for delivery in deliveries:
+            self._progress.write(delivery)
+        self._written += deliveries
+
+    async def commit(self) -> None:
+        await self._place.before_commit()
+        if self._place.on_commit:
+            raise self._place.on_commit.pop()
+        self._progress.commit()
+        self._place.committed[self._run] = dict(self._progress.committed)
+        for delivery in self._written:
+            if isinstance(delivery.stretch, Span):
+                self._place.indexes[self._run, delivery.key] += range(delivery.stretch.first, delivery.stretch.end)
+        self._written.clear()
+        self._place.log.append("commit")
+        self._place.changed.set()
+        await self._place.behind_commit()
+        if self._place.after_commit:
+            raise self._place.after_commit.pop()
+
+    async def close(self) -> None:
+        self._place.log.append("close")
+
+
+class MemorySink(Sink):
+    """Gives out the runs of a ``Place``."""
+
+    name = "memory"
+    Options = SinkOptions
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    @classmethod
+    def from_options(cls, options: Any, base: Path) -> Self:
+        raise NotImplementedError
+
+    @property
+    def identity(self) -> str:
+        return "memory:"
+
+    def holds(self, kind: Kind) -> bool:
+        return kind is not Kind.HPARAMS
+
+    async def open(self, partition: int) -> None:
+        self._place.log.append("open sink")
+
+    async def open_run(self, key: RunKey, experiment: str, known: Mapping[StreamKey, Position]) -> RunSink:
+        await self._place.gates.get(key, self._place.gate).wait()
+        self._place.opened[key] += 1
+        return MemoryRun(self._place, key)
+
+    async def close(self) -> None:
+        self._place.log.append("close sink")
+
+
+async def nothing() -> None:
+    """Return."""
