@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from support.spool import make_writer
+from support.spooled import make_writer
 
 __all__ = ["make_writer"]

@@ -16,7 +16,7 @@ from sitewire.collectors.spool.segment import HEADER_BYTES
 from sitewire.collectors.spool.slots import PAGE_BYTES
 from sitewire.schemas.hole import HoleName
 from sitewire.schemas.record import Kind, Record, RecordClass
-from support.spool import SCALARS, MakeWriter, acknowledge, ends, holes, read_all, steps
+from support.spooled import SCALARS, MakeWriter, acknowledge, ends, holes, read_all, steps
 
 COUNT = 12
 

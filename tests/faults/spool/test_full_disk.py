@@ -14,7 +14,7 @@ from sitewire.collectors.errors import SpoolUnavailable
 from sitewire.collectors.spool.directory import discover
 from sitewire.collectors.spool.reader import SpoolReader
 from sitewire.schemas.hole import HoleName
-from support.spool import SCALARS, MakeWriter, acknowledge, ends, holes, read_all, steps
+from support.spooled import SCALARS, MakeWriter, acknowledge, ends, holes, read_all, steps
 
 both = pytest.mark.parametrize("mapped", [True, False], ids=["mapped", "written"])
 

@@ -21,7 +21,7 @@ from sitewire.collectors.spool import writer as writer_module
 from sitewire.collectors.spool.reader import SpoolReader, Stored
 from sitewire.collectors.spool.writer import SpoolWriter
 from sitewire.schemas.record import Kind, Record, RecordClass
-from support.spool import SCALARS, MakeWriter, ends, holes, identity, read_all, steps
+from support.spooled import SCALARS, MakeWriter, ends, holes, identity, read_all, steps
 
 CHECKS = ("CALL", "RESUME", "JUMP_BACKWARD")
 """Behind these instructions the interpreter looks for signals."""
@@ -140,7 +140,7 @@ def test_ctrl_c_while_the_writer_moves_on_never_splits_its_segments(make_writer:
             big(writer)()
         reached = interrupted(big(writer), nth, press_ctrl_c)
         items = read_all(reader)
-        for step in range(10):  # a small one would still fit into the segment before
+        for step in range(14):  # a small one would still fit into the segment before
             assert log(writer, step)()
             assert big(writer)()
             items += read_all(reader)
@@ -149,7 +149,7 @@ def test_ctrl_c_while_the_writer_moves_on_never_splits_its_segments(make_writer:
         reader.close()
         assert ends(items) == writer.assigned()
         assert [item.index for item in items if isinstance(item, Stored) and item.record_class is SCALARS] == list(
-            range(10)
+            range(14)
         )
         assert sum(hole.count for hole in holes(items)) <= 1
         nth += 1

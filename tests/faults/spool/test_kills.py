@@ -15,7 +15,7 @@ import pytest
 
 from sitewire.collectors.spool.directory import WriterDirectory, discover
 from sitewire.collectors.spool.reader import Item, SpoolReader, Stored
-from support.spool import SCALARS, ends, holes, read_all, steps
+from support.spooled import SCALARS, ends, holes, read_all, steps
 
 TRAINER = """
 import itertools, mmap, pathlib, struct, sys

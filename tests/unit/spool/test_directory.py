@@ -15,7 +15,7 @@ from sitewire.collectors.spool import lock
 from sitewire.collectors.spool.directory import WriterDirectory, discover
 from sitewire.collectors.spool.reader import SpoolReader
 from sitewire.schemas.subject import new_writer
-from support.spool import MakeWriter, acknowledge, identity, read_all
+from support.spooled import MakeWriter, acknowledge, identity, read_all
 
 SPAWN = multiprocessing.get_context("spawn")
 

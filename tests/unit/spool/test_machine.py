@@ -16,7 +16,7 @@ from sitewire.collectors.spool.reader import Item, Missing, SpoolReader
 from sitewire.collectors.spool.writer import SpoolWriter
 from sitewire.schemas.hole import HoleName
 from sitewire.schemas.record import Kind, Record, RecordClass
-from support.spool import SCALARS, acknowledge, identity, read_all
+from support.spooled import SCALARS, acknowledge, identity, read_all
 
 CLASS_OF_RULE = {"scalar": SCALARS, "text": RecordClass.MEDIA, "tag": RecordClass.RUN}
 

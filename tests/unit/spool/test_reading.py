@@ -15,7 +15,7 @@ from sitewire.schemas import limits
 from sitewire.schemas.codec import pack_record
 from sitewire.schemas.hole import HoleName
 from sitewire.schemas.record import Kind, Record, RecordClass
-from support.spool import SCALARS, MakeWriter, acknowledge, ends, holes, read_all, steps
+from support.spooled import SCALARS, MakeWriter, acknowledge, ends, holes, read_all, steps
 
 both = pytest.mark.parametrize("mapped", [True, False], ids=["mapped", "written"])
 
