@@ -214,7 +214,7 @@ def test_retained_segments_refill_a_broker(make_writer: MakeWriter) -> None:
     before = segment.numbers(writer.directory.path)
     acknowledge(reader, read_all(reader))
     reader.save()
-    assert segment.numbers(writer.directory.path) == before
+    assert set(before) <= set(segment.numbers(writer.directory.path))  # the keeper may have prepared one more
     assert reader.published == {SCALARS: 60_000}
     reader.rewind()
     assert reader.published == reader.held == {SCALARS: 0}
