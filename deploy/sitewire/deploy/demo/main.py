@@ -32,7 +32,7 @@ async def demo(plan: Plan, out: Path) -> int:
     """
     console = Console(highlight=False)
     place = prepare(out)
-    console.print(f"{plan.sites} sites train together for {plan.rounds} rounds; run {place.run}, results in {out}")
+    console.print(f"run {place.run}: {plan.sites} sites, {plan.rounds} rounds; results in {out}")
     with Display(console, plan) as display:
         session = Session(place, plan, display)
         completed = await _run(session, place)

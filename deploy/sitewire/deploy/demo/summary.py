@@ -55,13 +55,12 @@ def how_to_go_on(console: Console, place: Place) -> None:
 
 def _say_what_arrived(console: Console, session: Session, place: Place) -> None:
     points = sum(sum(tags.values()) for tags in session.points.values())
-    records = {row.site: row.logged for row in session.rows}
-    reader = f"TensorBoard's own reader finds all {points} points. " if _logdirs(place) else ""
-    console.print(f"Every receipt adds up: logged = sent = delivered. {reader}")
-    console.print(
-        f"What left the sites: {sum(records.values())} records (metrics, settings, counts of examples) to the broker, "
-        "and their networks to the coordinator. No image and no label."
-    )
+    records = sum({row.site: row.logged for row in session.rows}.values())
+    console.print("Every receipt adds up: logged = sent = delivered.")
+    if _logdirs(place):
+        console.print(f"TensorBoard's own reader finds all {points} points.")
+    console.print(f"What left the sites: {records} records (metrics, settings, counts of examples) to the")
+    console.print("broker, and their networks to the coordinator. No image and no label.")
 
 
 def _logdirs(place: Place) -> list[Path]:

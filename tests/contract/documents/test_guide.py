@@ -1,0 +1,133 @@
+"""README and guide say what is so: their files are valid, their commands parse, their tables are complete."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from sitewire.broker_config.load import load_config
+from sitewire.broker_config.sink_types import load_sink_type, sink_types
+from sitewire.collectors.refusals import Reason
+from sitewire.collectors.settings import Settings
+from sitewire.collectors.spool.directory import discover
+from sitewire.collectors.spool.reader import SpoolReader
+from sitewire.deploy.accounting import RunRow, RunState
+from sitewire.deploy.cli.main import COMMANDS, parser
+from sitewire.schemas.hole import HoleName
+
+ROOT = Path(__file__).parents[3]
+README = ROOT / "README.md"
+GUIDE = ROOT / "docs" / "guide"
+PAGES = (README, *sorted(GUIDE.glob("*.md")))
+_FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def fences(page: Path, language: str) -> list[str]:
+    return [body for kind, body in _FENCE.findall(page.read_text("utf-8")) if kind == language]
+
+
+def cases(language: str) -> list[object]:
+    return [
+        pytest.param(body, id=f"{page.name}-{number}")
+        for page in PAGES
+        for number, body in enumerate(fences(page, language))
+    ]
+
+
+def commands_of(page: Path) -> set[str]:
+    text = page.read_text("utf-8")
+    typed = [line for body in fences(page, "console") for line in body.splitlines()]
+    return {line for line in [*typed, *re.findall(r"`(sitewire [^`]+)`", text)] if line.startswith("sitewire ")}
+
+
+def first_cells(page: Path, heading: str) -> str:
+    """Return the first column of the table behind a heading."""
+    table = page.read_text("utf-8").split(f"\n{heading}\n", 1)[1].split("\n## ")[0]
+    return "\n".join(line.split("|")[1] for line in table.splitlines() if line.startswith("|"))
+
+
+def test_every_page_is_there() -> None:
+    assert [page.name for page in PAGES] == ["README.md", "operator.md", "promises.md", "sinks.md", "trainer.md"]
+
+
+@pytest.mark.parametrize("body", cases("yaml"))
+def test_every_file_that_is_shown_is_valid(body: str, tmp_path: Path) -> None:
+    file = tmp_path / "sitewire.yaml"
+    file.write_text(body)
+    assert load_config(file).routes
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_that_is_named_parses(page: Path) -> None:
+    commands = commands_of(page)
+    assert commands or page.name == "sinks.md"
+    for line in commands:
+        try:
+            parser().parse_args(shlex.split(line)[1:])
+        except SystemExit:
+            pytest.fail(f"{page.name}: {line}")
+
+
+def test_the_table_of_commands_has_each_of_them() -> None:
+    assert set(re.findall(r"`sitewire (\w+)", first_cells(README, "## Commands"))) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8"))
+    assert [link for link in links if not link.startswith("http") and not (page.parent / link).exists()] == []
+
+
+def test_the_table_of_variables_has_each_setting() -> None:
+    no_variables = {"fresh", "off", "problems"}
+    shown = re.findall(r"`(SITEWIRE_\w+)`", first_cells(GUIDE / "trainer.md", "## The environment"))
+    assert sorted(shown) == sorted(
+        f"SITEWIRE_{item.name.upper()}" for item in fields(Settings) if item.name not in no_variables
+    )
+
+
+def test_the_table_of_refusals_has_each_reason() -> None:
+    shown = first_cells(GUIDE / "trainer.md", "## What a log call refuses, and how it tells")
+    assert set(re.findall(r"`(\w+)`", shown)) == {str(reason) for reason in Reason}
+
+
+def test_receipts_are_explained_with_each_state_term_and_hole() -> None:
+    text = (GUIDE / "operator.md").read_text("utf-8").split("## Receipts")[1].split("\n## ")[0]
+    terms = {item.name for item in fields(RunRow)} - {"run", "site", "route", "state", "first_time", "last_time"}
+    not_yet = {HoleName.WITHHELD}  # by an egress policy
+    named = set(re.findall(r"`(\w+)`", text))
+    assert {str(state) for state in RunState} <= named
+    assert terms - {"refused_calls"} <= named
+    assert {str(name) for name in HoleName if name not in not_yet} <= named
+
+
+def test_the_table_of_sinks_has_each_with_its_keys() -> None:
+    rows = (GUIDE / "sinks.md").read_text("utf-8").split("## What becomes")[0]
+    shown = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", rows, re.MULTILINE))
+    for name, point in sink_types().items():
+        keys = re.findall(r"`(\w+)`", shown[name])
+        assert keys == list(load_sink_type(point).Options.model_fields)
+
+
+@pytest.mark.parametrize("body", fences(GUIDE / "trainer.md", "python"), ids=("SummaryWriter", "Run"))
+def test_what_a_trainer_is_shown_runs_and_nothing_of_it_is_refused(body: str, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SITEWIRE_")}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", body],
+        env={**environment, "SITEWIRE_SPOOL": str(tmp_path), "SITEWIRE_RUN": "shown", "SITEWIRE_PUBLISH": "none"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    (directory,) = discover(tmp_path)
+    assigned = sum(SpoolReader(directory).assigned.values())
+    # Both log a text, hyperparameters with one metric, and begin and end; besides, three numbers or two.
+    assert assigned == (8 if "SummaryWriter" in body else 7)
