@@ -212,19 +212,21 @@ def test_a_directory_is_made_although_the_empty_ones_above_are_being_removed(tmp
 
 def test_a_forked_child_does_not_take_its_parents_locks_for_its_own(make_writer: MakeWriter) -> None:
     directory = make_writer().directory
+    asked, ask_again = os.pipe(), os.pipe()
     with directory.lock_draining():
-        waiting, go = os.pipe()
         child = os.fork()
         if not child:
             code = 1
             try:
                 busy = try_to_take(directory.path) != "taken"
-                os.close(go)
-                os.read(waiting, 1)  # until the parent has let go
+                os.write(asked[1], b"1")
+                os.read(ask_again[0], 1)
                 code = 0 if busy and try_to_take(directory.path) == "taken" else 2
             finally:
                 os._exit(code)
-    os.close(go)
-    os.close(waiting)
+        os.read(asked[0], 1)
+    os.write(ask_again[1], b"1")
+    for end in (*asked, *ask_again):
+        os.close(end)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert directory.is_alive()
