@@ -14,5 +14,5 @@ _MAX_INK: Final = 16.0
 
 def load() -> Examples:
     """Return all of them, in the package's order."""
-    bunch = load_digits()
-    return Examples(np.asarray(bunch.data, np.float64) / _MAX_INK, np.asarray(bunch.target, np.int64))
+    images, labels = load_digits(return_X_y=True)
+    return Examples(np.asarray(images, np.float64) / _MAX_INK, np.asarray(labels, np.int64))
