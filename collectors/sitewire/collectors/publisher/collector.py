@@ -66,7 +66,7 @@ class Collector:
         self._root = root
         self._wanted = wanted
         self._before = 0
-        self._own: list[Charge] = []
+        self._own: dict[Path, Charge] = {}
         self._tasks: dict[Path, asyncio.Task[None]] = {}
         self._finished: dict[Path, int] = {}
         self._retry_at: dict[Path, float] = {}
@@ -77,8 +77,12 @@ class Collector:
         return self._before + sum(drain.acknowledged for drain in self.drains.values())
 
     def add(self, charge: Charge) -> None:
-        """Drain a writer of this process, from any thread; ``wanted`` is not asked."""
-        self._own.append(charge)
+        """Drain a writer of this process; ``wanted`` is not asked, and a second call does nothing."""
+        self._own.setdefault(charge.directory.path, charge)
+
+    def forget(self, path: Path) -> None:
+        """Take a finished writer of this process for anybody's from now on."""
+        self._own.pop(path, None)
 
     def finished(self, path: Path) -> bool:
         """Whether this directory was drained to its end, its final account included."""
@@ -90,7 +94,7 @@ class Collector:
         next_scan = 0.0
         async with asyncio.TaskGroup() as group:
             while True:
-                for charge in list(self._own):
+                for charge in self._own.values():
                     self._start(group, charge, places)
                 if time.monotonic() >= next_scan:
                     await self._scan(group, places)
@@ -105,7 +109,10 @@ class Collector:
     def _find(self) -> list[WriterDirectory]:
         """Return what is ours to drain, and remove what is past its time. Blocks."""
         found: list[WriterDirectory] = []
-        for directory in discover(self._root):
+        there = discover(self._root)
+        for path in self._finished.keys() - {directory.path for directory in there}:
+            del self._finished[path], self._retry_at[path]
+        for directory in there:
             try:
                 if directory.path in self._tasks or not self._wanted(directory) or _remove_expired(directory):
                     continue
@@ -129,20 +136,20 @@ class Collector:
     async def _drain(self, charge: Charge, places: asyncio.Semaphore) -> None:
         directory = charge.directory
         async with places:
-            with ExitStack() as stack:
-                try:
-                    stack.enter_context(directory.lock_draining())
-                    drain = await asyncio.to_thread(
-                        Drain, self._link, directory, refusals=charge.refusals, on_progress=charge.on_progress
-                    )
-                except SpoolBusy:
-                    self.busy.add(directory.path)
-                    return  # another publisher's; tried again, for that one may die
-                except (OSError, SubjectError, SpoolError) as error:
-                    self._fail(directory.path, error)
-                    return
+            stack = ExitStack()
+            try:
+                await asyncio.to_thread(stack.enter_context, directory.lock_draining())
+                drain = await asyncio.to_thread(
+                    Drain, self._link, directory, refusals=charge.refusals, on_progress=charge.on_progress
+                )
                 self.busy.discard(directory.path)
                 await self._run_drain(drain)
+            except SpoolBusy:
+                self.busy.add(directory.path)  # another publisher's; tried again, for that one may die
+            except (OSError, SubjectError, SpoolError) as error:
+                self._fail(directory.path, error)
+            finally:
+                await asyncio.to_thread(stack.close)
 
     async def _run_drain(self, drain: Drain) -> None:
         path = drain.directory.path

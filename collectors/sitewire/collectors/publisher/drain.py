@@ -19,7 +19,7 @@ from sitewire.collectors.publisher.batcher import Parcel, parcels
 from sitewire.collectors.publisher.ledger import Ledger
 from sitewire.collectors.publisher.link import Link
 from sitewire.collectors.spool.directory import WriterDirectory
-from sitewire.collectors.spool.reader import SpoolReader
+from sitewire.collectors.spool.reader import Item, SpoolReader
 from sitewire.schemas.record import RecordClass
 from sitewire.schemas.subject import RunKey, Subject
 
@@ -71,31 +71,36 @@ class Drain:
         try:
             while True:
                 heed_cancellation()
-                await self._keep_account()
-                last = not self.directory.is_alive()  # asked before the read: what is read then is all there is
-                items = self.reader.read(READ_LIMIT)
+                alive, items = await asyncio.to_thread(self._look)
+                if not await self._keep_account(alive=alive):
+                    await asyncio.to_thread(self.reader.rewind)
+                    continue
                 await self._send(parcels(items))
                 self.caught_up = not items
-                if last and not items and self.reader.at_end:
+                if not alive and not items and self.reader.at_end:
                     break
                 await self._save_sometimes()
-                if len(items) < READ_LIMIT and not last:
+                if len(items) < READ_LIMIT and alive:
                     await self._pause()
             await self._retrying(lambda: self._ledger.publish(alive=False, now=True))
         finally:
-            self.reader.save()
+            await asyncio.to_thread(self.reader.save)
 
     async def close(self) -> None:
         """Let go of the spool's files."""
         await asyncio.to_thread(self.reader.close)
 
-    async def _keep_account(self) -> None:
-        alive = self.directory.is_alive()
+    def _look(self) -> tuple[bool, list[Item]]:
+        alive = self.directory.is_alive()  # asked before the read: what is read of a dead writer is all there is
+        return alive, self.reader.read(READ_LIMIT)
+
+    async def _keep_account(self, *, alive: bool) -> bool:
+        """Publish the account; whether the broker still has what it had acknowledged."""
         again = self._ledger.broker_returned
-        if await self._retrying(lambda: self._ledger.publish(alive=alive, now=again)):
-            return
-        _logger.warning("the broker has lost what it had acknowledged; sending again all that the spool still holds")
-        self.reader.rewind()
+        kept = await self._retrying(lambda: self._ledger.publish(alive=alive, now=again))
+        if not kept:
+            _logger.warning("the broker has lost what it had acknowledged; sending again all that the spool holds")
+        return kept
 
     async def _send(self, lists: Mapping[RecordClass, list[Parcel]]) -> None:
         async with asyncio.TaskGroup() as group:

@@ -6,6 +6,7 @@ that has another one, a lower one, has lost its store or got back an old copy of
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 
@@ -61,7 +62,7 @@ class Ledger:
         """
         if not now and time.monotonic() < self._due:
             return True
-        account = self._account(alive=alive)
+        account = await asyncio.to_thread(self._account, alive=alive)
         if account == self._published and not now and time.monotonic() < self._heartbeat:
             return True
         generation = self._link.generation

@@ -38,7 +38,7 @@ class Publisher:
             raise ValueError(msg)
         self._settings = settings
         self._endpoint = Endpoint(settings.url, settings.creds, settings.ca)
-        self._attached: list[tuple[SpoolWriter, Callable[[], Mapping[str, int]]]] = []
+        self._attached: dict[Path, tuple[SpoolWriter, Callable[[], Mapping[str, int]]]] = {}
         self._progress = threading.Condition()
         self._stopping = False
         self._done = threading.Event()
@@ -62,7 +62,7 @@ class Publisher:
             refusals: asked for the counts of what log calls refused, by reason.
         """
         with self._progress:
-            self._attached.append((writer, refusals))
+            self._attached[writer.directory.path] = writer, refusals
         self._wake()
 
     def flush(self, timeout: float) -> bool:
@@ -74,9 +74,9 @@ class Publisher:
         Returns:
             Whether it has.
         """
-        wanted = [(writer.directory.path, dict(writer.assigned())) for writer, _ in list(self._attached)]
         self._wake()
         with self._progress:
+            wanted = [(path, writer.assigned()) for path, (writer, _) in self._attached.items()]
             return self._progress.wait_for(lambda: all(self._reached(*goal) for goal in wanted), timeout)
 
     def stop(self, timeout: float) -> bool:
@@ -103,7 +103,7 @@ class Publisher:
 
     def _reached(self, path: Path, wanted: Mapping[RecordClass, int]) -> bool:
         published = self._published.get(path, {})
-        return all(published.get(name, 0) >= count for name, count in wanted.items())
+        return path not in self._attached or all(published.get(name, 0) >= count for name, count in wanted.items())
 
     def _wake(self) -> None:
         loop = self._loop
@@ -132,29 +132,34 @@ class Publisher:
         self._loop = asyncio.get_running_loop()
         link = self._link = Link(self._endpoint, f"sitewire {self._settings.site}")
         collector = self._collector = Collector(link, self._settings.spool, self._is_ours)
-        taken = 0
         async with link.open(), asyncio.TaskGroup() as group:
             running = group.create_task(collector.run(), name="drain the spool")
-            while not (self._stopping and taken == len(self._attached) and self._own_finished(collector)):
-                for writer, refusals in self._attached[taken:]:
-                    collector.add(Charge(writer.directory, refusals, partial(self._on_progress, writer.directory.path)))
-                    taken += 1
+            while not (self._stopping and not self._attached):
+                for path, (writer, refusals) in list(self._attached.items()):
+                    if collector.finished(path):
+                        self._detach(collector, path)
+                    else:
+                        collector.add(Charge(writer.directory, refusals, partial(self._on_progress, path)))
                 await asyncio.sleep(TICK)
             running.cancel()
+
+    def _detach(self, collector: Collector, path: Path) -> None:
+        """Forget a writer that has ended and whose last record the broker has."""
+        collector.forget(path)
+        with self._progress:
+            del self._attached[path]
+            self._published.pop(path, None)
+            self._progress.notify_all()
 
     def _on_progress(self, path: Path, published: Mapping[RecordClass, int]) -> None:
         with self._progress:
             self._published[path] = dict(published)
             self._progress.notify_all()
 
-    def _own_finished(self, collector: Collector) -> bool:
-        return all(collector.finished(writer.directory.path) for writer, _ in self._attached)
-
     def _is_ours(self, directory: WriterDirectory) -> bool:
         identity = directory.identity
-        own = any(writer.directory.path == directory.path for writer, _ in self._attached)
         return (
-            not own
+            directory.path not in self._attached
             and not directory.is_alive()
             and identity.site == self._settings.site
             and identity.url in (None, self._settings.published_to)
