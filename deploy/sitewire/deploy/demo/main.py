@@ -30,7 +30,7 @@ async def demo(plan: Plan, out: Path) -> int:
         BrokerError: the broker cannot be used, or the config file that is in ``out`` already is invalid.
         ExceptionGroup: of the former.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     place = prepare(out)
     console.print(f"run {place.run}: {plan.sites} sites, {plan.rounds} rounds; results in {out}")
     with Display(console, plan) as display:

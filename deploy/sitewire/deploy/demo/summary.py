@@ -50,7 +50,7 @@ def how_to_go_on(console: Console, place: Place) -> None:
     lines.append(("receive more", f"{_program('sitewire')} up -c {file}"))
     lines.append(("and beside it", f"{_program('sitewire')} runs -c {file}"))
     for what, command in lines:
-        console.print(f"{what + ':':<16}{command}", soft_wrap=True, markup=False)
+        console.print(f"{what + ':':<16}{command}", markup=False)
 
 
 def _say_what_arrived(console: Console, session: Session, place: Place) -> None:
@@ -59,8 +59,8 @@ def _say_what_arrived(console: Console, session: Session, place: Place) -> None:
     console.print("Every receipt adds up: logged = sent = delivered.")
     if _logdirs(place):
         console.print(f"TensorBoard's own reader finds all {points} points.")
-    console.print(f"What left the sites: {records} records (metrics, settings, counts of examples) to the")
-    console.print("broker, and their networks to the coordinator. No image and no label.")
+    console.print(f"What left the sites: {records} records (metrics, settings, counts of examples), to the broker,")
+    console.print("and their networks, to the coordinator. No image and no label.")
 
 
 def _logdirs(place: Place) -> list[Path]:
