@@ -1,80 +1,85 @@
-"""Making spool writers, and reading back what they left."""
+"""Writers of a spool, and what a stream holds of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
-import msgpack
-import pytest
+from nats.aio.client import Client
 
+from sitewire.broker_config.names import ACCOUNTS_STREAM, METRICS_STREAM
+from sitewire.collectors.publisher.thread import Publisher
+from sitewire.collectors.settings import resolve
 from sitewire.collectors.spool.identity import WriterIdentity
-from sitewire.collectors.spool.policy import DEFAULT_LIMIT_BYTES, Policy
-from sitewire.collectors.spool.reader import Item, Missing, SpoolReader
 from sitewire.collectors.spool.writer import SpoolWriter
-from sitewire.schemas.hole import Hole
+from sitewire.schemas.account import Account, decode_account
+from sitewire.schemas.codec import decode_envelope
+from sitewire.schemas.envelope import Envelope, Span
 from sitewire.schemas.record import RecordClass
-from sitewire.schemas.subject import new_writer
-
-MakeWriter = Callable[..., SpoolWriter]
-SCALARS = RecordClass.SCALARS
+from sitewire.schemas.subject import RunKey, account_subject, new_writer, parse_stored
+from support.stream import RUN
 
 
-def identity() -> WriterIdentity:
-    """A writer that there has not been."""
-    return WriterIdentity("hospital a", "run-1", new_writer(), "digits", "nats://hub:4222", 1.7e9)
+class Spool:
+    """A spool's directory.
+
+    Attributes:
+        root: where it is.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    async def writer(self, run: RunKey = RUN, url: str | None = None) -> SpoolWriter:
+        """Begin a writer."""
+        identity = WriterIdentity(run.site, run.run, new_writer(), "default", url, 1.7e9)
+        return await asyncio.to_thread(SpoolWriter, self.root, identity, limit_bytes=64 << 20, policy="drop_oldest")
+
+    def publisher(self, url: str, site: str = RUN.site) -> Publisher:
+        """Make a publisher of this spool, not started."""
+        return Publisher(resolve({"url": url, "site": site, "run": "another", "spool": self.root}))
 
 
-@pytest.fixture
-def make_writer(tmp_path: Path) -> Iterator[MakeWriter]:
-    """A function that makes writers in one spool; they are finished after the test."""
-    writers: list[SpoolWriter] = []
+async def log(writer: SpoolWriter, first: int, end: int) -> None:
+    """Log the points with these numbers; each has its number as step, as value and, in effect, as index."""
 
-    def make(
-        root: Path = tmp_path / "spool",
-        limit_bytes: int = DEFAULT_LIMIT_BYTES,
-        policy: Policy = "drop_oldest",
-        mapped: bool | None = None,
-    ) -> SpoolWriter:
-        writers.append(SpoolWriter(root, identity(), limit_bytes=limit_bytes, policy=policy, mapped=mapped))
-        return writers[-1]
+    def append() -> None:
+        for number in range(first, end):
+            assert writer.append_scalar("loss", float(number), 1.7e9 + number, number)
 
-    yield make
-    for writer in writers:
-        writer.finish()
+    await asyncio.to_thread(append)
 
 
-def read_all(reader: SpoolReader, limit: int = 500) -> list[Item]:
-    """Everything that there is now."""
-    items: list[Item] = []
-    while more := reader.read(limit):
-        assert len(more) <= limit
-        items += more
-    return items
+async def stored(client: Client, writer: str, record_class: RecordClass = RecordClass.SCALARS) -> list[Envelope]:
+    """Return the envelopes of a class that the stream holds of a writer, in its order."""
+    state = (await client.jsm().stream_info(METRICS_STREAM)).state
+    found: list[Envelope] = []
+    for sequence in range(max(state.first_seq, 1), state.last_seq + 1):
+        message = await client.jsm().get_msg(METRICS_STREAM, sequence)
+        _, subject = parse_stored(message.subject or "")
+        if (subject.writer, subject.record_class) == (writer, record_class):
+            found.append(decode_envelope(message.data or b"", subject))
+    return found
 
 
-def steps(items: list[Item]) -> list[int]:
-    """The steps of the records, in the order in which they were read."""
-    return [msgpack.unpackb(item.packed)[4] for item in items if not isinstance(item, Missing)]
+def steps(envelopes: list[Envelope]) -> dict[int, int | None]:
+    """Return the step at each index; every index is as good as in the first envelope that has it."""
+    found: dict[int, int | None] = {}
+    for envelope in envelopes:
+        for stretch in envelope.stretches():
+            if isinstance(stretch, Span):
+                for at, record in enumerate(stretch.records):
+                    assert found.setdefault(stretch.first + at, record.step) == record.step
+    return found
 
 
-def holes(items: list[Item]) -> list[Hole]:
-    """The holes, in the order in which they were read."""
-    return [item.hole for item in items if isinstance(item, Missing)]
+def identity(count: int) -> Mapping[int, int]:
+    """Return what ``steps`` gives of a writer that logged ``count`` points without a loss."""
+    return {number: number for number in range(count)}
 
 
-def ends(items: list[Item], start: int = 0) -> dict[RecordClass, int]:
-    """Where each class ends. Fails unless every index from ``start`` on came exactly once, in order."""
-    line: dict[RecordClass, int] = {}
-    for item in items:
-        first, count = (item.hole.first, item.hole.count) if isinstance(item, Missing) else (item.index, 1)
-        assert first == line.get(item.record_class, start), item
-        assert count > 0
-        line[item.record_class] = first + count
-    return line
-
-
-def acknowledge(reader: SpoolReader, items: list[Item]) -> None:
-    """As a publisher does when the broker has stored them all."""
-    for item in items:
-        reader.acknowledge(item.record_class, item.hole.end if isinstance(item, Missing) else item.index + 1)
+async def account_of(client: Client, writer: str, run: RunKey = RUN) -> Account:
+    """Return a writer's account."""
+    message = await client.jsm().get_msg(ACCOUNTS_STREAM, subject=account_subject(run, writer))
+    return decode_account(message.data or b"")
