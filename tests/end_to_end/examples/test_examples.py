@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,35 +36,44 @@ def place(tmp_path: Path, port: int) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def _up(place: Path) -> Iterator[None]:
-    environment = {**CLEAN, "SITEWIRE_SPOOL": str(place / "spool")}
+@contextmanager
+def up(place: Path, environment: dict[str, str]) -> Iterator[None]:
     with subprocess.Popen([SITEWIRE, "up"], cwd=place, env=environment, stderr=subprocess.DEVNULL) as process:
-        yield
-        process.terminate()
-        assert process.wait(30) == 0
+        try:
+            yield
+        finally:
+            process.terminate()
+    assert process.returncode == 0
 
 
-def train(site: str, place: Path, port: int) -> None:
+def train(environment: dict[str, str]) -> None:
+    for site in ("hospital-a", "hospital-b"):
+        command = [sys.executable, "-W", "error", str(EXAMPLES / "trainer.py")]
+        subprocess.run(command, env={**environment, "SITEWIRE_SITE": site}, check=True)
+
+
+@pytest.mark.parametrize("first", ["the trainers", "the broker"])
+def test_two_sites_train_and_all_of_it_is_where_the_file_says(first: str, place: Path, port: int) -> None:
     environment = {
         **CLEAN,
         "SITEWIRE_URL": f"nats://127.0.0.1:{port}",
-        "SITEWIRE_SITE": site,
         "SITEWIRE_RUN": "trial-7",
-        "SITEWIRE_SPOOL": str(place / f"spool-{site}"),
+        "SITEWIRE_SPOOL": str(place / "spool"),
+        "SITEWIRE_EXIT_TIMEOUT": "1",
     }
-    subprocess.run([sys.executable, "-W", "error", str(EXAMPLES / "trainer.py")], env=environment, check=True)
+    if first == "the trainers":
+        train(environment)
+    with up(place, environment):
+        if first == "the broker":
+            train(environment)
+        drained = subprocess.run([SITEWIRE, "drain", "--timeout", "60"], cwd=place, env=environment, check=False)
+        assert drained.returncode == 0
+    check(place)
 
 
-@pytest.mark.usefixtures("_up")
-def test_two_sites_train_and_all_of_it_is_where_the_file_says(place: Path, port: int) -> None:
+def check(place: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    for site in ("hospital-a", "hospital-b"):
-        train(site, place, port)
-    environment = {**CLEAN, "SITEWIRE_SPOOL": str(place / "spool")}
-    drained = subprocess.run([SITEWIRE, "drain", "--timeout", "60"], cwd=place, env=environment, check=False)
-    assert drained.returncode == 0
     for site in ("hospital-a", "hospital-b"):
         events = EventAccumulator(str(place / "runs" / "trial-7" / site), {"scalars": 0}).Reload()
         for tag in ("train/loss", "weight"):
