@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
 
+from sitewire.deploy.broker.embedded import QUICK_DEATH_SECONDS, QUICK_DEATHS
 from support.live import LiveReader, folder_of, read_in_file_order, watching
 from support.points import points
 from support.product import Process, Site, Trainer, check_sums, kill_process, until
@@ -92,9 +94,11 @@ def test_a_killed_server_is_started_again_and_loses_nothing_that_it_acknowledged
     broker = here.start("broker")
     here.start("worker")
     with load(here) as running:
-        for _ in range(KILLS):
+        for number in range(KILLS):
             running.wait_for_more(here)
             until(broker.children, here.logs)  # it may not be back yet: the worker has work for a while
+            if number % (QUICK_DEATHS - 2) == QUICK_DEATHS - 3:
+                time.sleep(QUICK_DEATH_SECONDS)  # a server that dies again and again is given up, and rightly so
             kill_process(*broker.children())
         running.wait_for_more(here)
 
