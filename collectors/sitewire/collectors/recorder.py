@@ -30,6 +30,17 @@ from sitewire.schemas.subject import new_writer
 Status: TypeAlias = Literal["finished", "failed"]
 AppendScalar: TypeAlias = Callable[[str, float, float, int | None], object]
 
+
+def _version() -> str:
+    try:
+        return version("sitewire")
+    except PackageNotFoundError:  # run from a source tree or a bundle
+        return "unknown"
+
+
+_VERSION: Final = _version()
+"""Asked for here, not in a log call: that imports modules, and a child forked meanwhile waits for ever for their locks."""
+
 RETRY_INTERVAL: Final = 30.0
 """Seconds until a spool that could not be used is tried again: a log call must not pay for that each time."""
 
@@ -201,13 +212,6 @@ def _origin(settings: Settings, started: float) -> Mapping[str, object]:
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "python": platform.python_version(),
-        "sitewire": _version(),
+        "sitewire": _VERSION,
         "started": started,
     }
-
-
-def _version() -> str:
-    try:
-        return version("sitewire")
-    except PackageNotFoundError:  # run from a source tree or a bundle
-        return "unknown"

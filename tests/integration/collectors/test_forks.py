@@ -204,3 +204,17 @@ def test_a_child_that_leaves_at_once_loses_nothing(train: Train, spool: Path) ->
     assert {written.scalars[0].name: written.status for written in writers(spool)} == {
         "parent": "finished", "child": None,
     }  # fmt: skip
+
+
+def test_the_first_record_imports_nothing_so_that_no_forked_child_waits_for_a_modules_lock(train: Train) -> None:
+    ended = train(
+        """
+        import sys
+        from sitewire.collectors import Run
+        run = Run()
+        before = set(sys.modules)
+        run.log_scalar("loss", 1.0)
+        print(sorted(set(sys.modules) - before))
+        """
+    )
+    assert ended.out.strip() == "[]"
