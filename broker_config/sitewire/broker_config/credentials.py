@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import aiofiles
 import nats.errors
 import nkeys
 
@@ -31,7 +31,8 @@ async def credential_options(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        content = await asyncio.to_thread(path.read_bytes)
+        async with aiofiles.open(path, "rb") as file:
+            content = await file.read()
         if _JWT.search(content):
             _key(_found(_SEED, content)).wipe()
             return {"user_jwt_cb": _jwt_reader(path), "signature_cb": _signer(path)}

@@ -39,7 +39,7 @@ def _version() -> str:
 
 
 _VERSION: Final = _version()
-"""Asked for here, not in a log call: that imports modules, and a child forked meanwhile waits for ever for their locks."""
+"""Asked for here: it imports modules, and a child forked in the middle of that would wait for ever for their locks."""
 
 RETRY_INTERVAL: Final = 30.0
 """Seconds until a spool that could not be used is tried again: a log call must not pay for that each time."""
