@@ -23,6 +23,7 @@ from sitewire.collectors.errors import SpoolError
 from sitewire.collectors.refusals import Reason, Refusals
 from sitewire.collectors.settings import Settings
 from sitewire.collectors.spool.identity import WriterIdentity
+from sitewire.collectors.spool.refused import save_refused
 from sitewire.collectors.spool.writer import SpoolWriter
 from sitewire.schemas.record import Kind, Record, RecordClass
 from sitewire.schemas.subject import new_writer
@@ -120,6 +121,7 @@ class Recorder:
             self.finish("finished")
 
     def _end(self, writer: SpoolWriter, status: Status) -> None:
+        save_refused(writer.directory.path, self.refusals.counts())
         before = writer.assigned().get(RecordClass.RUN)
         writer.append(Record(Kind.RUN_END, "run_end", status, time.time()))
         if writer.assigned().get(RecordClass.RUN) == before:

@@ -33,12 +33,12 @@ class Charge:
 
     Attributes:
         directory: the writer's.
-        refusals: asked for what its log calls refused, by reason.
+        refusals: asked for what its log calls refused, by reason; None if the writer is another process's.
         on_progress: told what is published, per class, after each acknowledgement.
     """
 
     directory: WriterDirectory
-    refusals: Callable[[], Mapping[str, int]] = dict
+    refusals: Callable[[], Mapping[str, int]] | None = None
     on_progress: Progress = lambda _: None
 
 

@@ -31,10 +31,6 @@ _logger = logging.getLogger("sitewire.publisher")
 _T = TypeVar("_T")
 
 
-def _nothing_refused() -> Mapping[str, int]:
-    return {}
-
-
 class Drain:
     """Drains one writer's directory, whose draining lock the caller holds.
 
@@ -49,7 +45,7 @@ class Drain:
         link: Link,
         directory: WriterDirectory,
         *,
-        refusals: Callable[[], Mapping[str, int]] = _nothing_refused,
+        refusals: Callable[[], Mapping[str, int]] | None = None,
         on_progress: Callable[[Mapping[RecordClass, int]], None] = lambda _: None,
     ) -> None:
         self.directory = directory

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from sitewire.collectors.publisher.link import Link, WrongSequence
 from sitewire.collectors.spool.directory import WriterDirectory
 from sitewire.collectors.spool.reader import SpoolReader
+from sitewire.collectors.spool.refused import load_refused, save_refused
 from sitewire.schemas.account import Account, ClassAccount, encode_account
 from sitewire.schemas.record import RecordClass
 from sitewire.schemas.subject import RunKey, account_subject
@@ -29,13 +30,14 @@ class Ledger:
         link: Link,
         directory: WriterDirectory,
         reader: SpoolReader,
-        refusals: Callable[[], Mapping[str, int]],
+        refusals: Callable[[], Mapping[str, int]] | None,
     ) -> None:
         identity = directory.identity
         self._link = link
         self._directory = directory
         self._reader = reader
         self._refusals = refusals
+        self._refused: Mapping[str, int] = load_refused(directory.path)
         self._subject = account_subject(RunKey(identity.site, identity.run), identity.writer)
         self._published: Account | None = None
         self._due = 0.0
@@ -91,6 +93,12 @@ class Ledger:
             if assigned:
                 published = reader.published.get(name, 0)
                 classes[name] = ClassAccount(max(assigned, published), published, reader.held.get(name, 0))
-        return Account(
-            classes, alive, self._directory.ended, dict(self._refusals()), identity.experiment, identity.started
-        )
+        ended, refused = self._directory.ended, self._note_refused()
+        return Account(classes, alive, ended, refused, identity.experiment, identity.started)
+
+    def _note_refused(self) -> Mapping[str, int]:
+        """Return what the writer's log calls refused, and keep it: who drains it when it is dead cannot ask."""
+        if self._refusals is not None and (counts := dict(self._refusals())) != self._refused:
+            self._refused = counts
+            save_refused(self._directory.path, counts)
+        return self._refused
