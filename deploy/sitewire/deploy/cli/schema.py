@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from sitewire.schemas.asyncapi import text
-
 from sitewire.deploy.cli.arguments import Commands, command
+from sitewire.schemas.asyncapi import text
 
 
 def add(commands: Commands) -> None:
