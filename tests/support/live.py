@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -126,11 +127,13 @@ def watching_data_server(logdir: Path, run: str) -> Iterator[LiveReader]:
     ingester = SubprocessServerDataIngester(
         server_binary=get_server_binary(),
         logdir=str(logdir),
-        reload_interval=0,  # looks without a pause
+        reload_interval=1,
         channel_creds_type=ChannelCredsType.LOCAL,
         samples_per_plugin={"scalars": 10**9},
     )
-    ingester.start()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # TensorBoard forgets the process that it has started
+        ingester.start()
     provider, request = ingester.data_provider, context.RequestContext()
 
     def read() -> Found:
@@ -140,8 +143,11 @@ def watching_data_server(logdir: Path, run: str) -> Iterator[LiveReader]:
             for tag, data in runs.get(run, {}).items()
         }
 
-    with _in_thread(LiveReader(read)) as reader:
-        yield reader
+    try:
+        with _in_thread(LiveReader(read)) as reader:
+            yield reader
+    finally:
+        ingester._stdin_handle.close()  # which the server dies after
 
 
 @contextmanager

@@ -6,13 +6,13 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
 
 from sitewire.deploy.broker.embedded import QUICK_DEATH_SECONDS, QUICK_DEATHS
-from support.live import LiveReader, folder_of, read_in_file_order, watching
+from support.live import LiveReader, folder_of, read_in_file_order, watching, watching_data_server
 from support.points import points
 from support.product import Process, Site, Trainer, check_sums, kill_process, until
 
@@ -43,14 +43,23 @@ class Load:
         until(lambda: self.visible >= wanted, lambda: f"{self.visible} of {wanted} points\n{here.logs()}")
 
 
+def reloading(here: Site, trainer: Trainer) -> AbstractContextManager[LiveReader]:
+    """Watch with TensorBoard's Python reader."""
+    return watching(folder_of(here.logdir, trainer.site, trainer.run))
+
+
+def data_server(here: Site, trainer: Trainer) -> AbstractContextManager[LiveReader]:
+    """Watch with TensorBoard's data server."""
+    folder = folder_of(here.logdir, trainer.site, trainer.run)
+    return watching_data_server(here.logdir, str(folder.relative_to(here.logdir)))
+
+
 @contextmanager
-def load(here: Site) -> Iterator[Load]:
+def load(here: Site, watch: Callable[[Site, Trainer], AbstractContextManager[LiveReader]]) -> Iterator[Load]:
     """Two sites log until the block ends; then everything has to be in TensorBoard, and in the books."""
     trainers = [here.train(ENOUGH, site=site, seed=seed, rate=RATE) for seed, site in enumerate(("a", "b. c"), 1)]
     with ExitStack() as stack:
-        readers = [
-            stack.enter_context(watching(folder_of(here.logdir, trainer.site, trainer.run))) for trainer in trainers
-        ]
+        readers = [stack.enter_context(watch(here, trainer)) for trainer in trainers]
         yield Load(trainers, readers)
         for trainer in trainers:
             trainer.finish()
@@ -79,10 +88,13 @@ def check_exact(here: Site, trainer: Trainer, state: str = "complete") -> None:
         assert row["logged"] == row["sent"] == row["delivered"] == len(in_file) + 1 + (state == "complete"), row
 
 
-def test_a_killed_worker_writes_nothing_twice_and_loses_nothing(here: Site) -> None:
+@pytest.mark.parametrize("watch", [reloading, data_server])
+def test_a_killed_worker_writes_nothing_twice_and_loses_nothing(
+    here: Site, watch: Callable[[Site, Trainer], AbstractContextManager[LiveReader]]
+) -> None:
     here.start("broker")
     worker = here.start("worker")
-    with load(here) as running:
+    with load(here, watch) as running:
         for _ in range(KILLS):
             running.wait_for_more(here)
             worker.kill()
@@ -93,7 +105,7 @@ def test_a_killed_worker_writes_nothing_twice_and_loses_nothing(here: Site) -> N
 def test_a_killed_server_is_started_again_and_loses_nothing_that_it_acknowledged(here: Site) -> None:
     broker = here.start("broker")
     here.start("worker")
-    with load(here) as running:
+    with load(here, reloading) as running:
         for number in range(KILLS):
             running.wait_for_more(here)
             until(broker.children, here.logs)  # it may not be back yet: the worker has work for a while
@@ -106,7 +118,7 @@ def test_a_killed_server_is_started_again_and_loses_nothing_that_it_acknowledged
 def test_a_killed_broker_command_can_be_started_again_at_once(here: Site) -> None:
     broker = here.start("broker")
     here.start("worker")
-    with load(here) as running:
+    with load(here, reloading) as running:
         for _ in range(KILLS):
             running.wait_for_more(here)
             broker.kill()
@@ -116,7 +128,7 @@ def test_a_killed_broker_command_can_be_started_again_at_once(here: Site) -> Non
 
 def test_everything_on_one_machine_killed_at_once_comes_back_exact(here: Site) -> None:
     up = here.start("up")
-    with load(here) as running:
+    with load(here, reloading) as running:
         for _ in range(KILLS):
             running.wait_for_more(here)
             up.kill()

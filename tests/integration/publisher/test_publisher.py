@@ -134,6 +134,25 @@ async def test_a_full_stream_is_waited_for_and_the_order_stays(
     assert await asyncio.to_thread(publisher.stop, 10)
 
 
+async def test_what_the_broker_has_not_acknowledged_is_not_counted_as_published(
+    client: Client, nats_server: NatsServer, spool: Spool
+) -> None:
+    writer = await spool.writer()
+    await log(writer, 0, 10_000)
+    await asyncio.to_thread(writer.finish)
+    config = (await client.jsm().stream_info(METRICS_STREAM)).config
+    config.max_bytes = 100_000
+    await client.jsm().update_stream(config)
+    left = await synced(spool, nats_server, timeout=2)
+    there = max(item.end for item in await stored(client, writer.directory.path.name))
+    assert 0 < there < 10_000
+    assert left == 10_000 - there
+    config.max_bytes = -1
+    await client.jsm().update_stream(config)
+    assert await synced(spool, nats_server) == 0
+    assert steps(await stored(client, writer.directory.path.name)) == identity(10_000)
+
+
 async def test_a_broker_that_takes_smaller_messages_gets_smaller_envelopes(
     make_nats_server: MakeServer, spool: Spool
 ) -> None:

@@ -70,6 +70,7 @@ async def test_nothing_is_acknowledged_before_its_commit(client: Client, place: 
     floor: list[int] = []
 
     async def look() -> None:
+        await asyncio.sleep(0.3)  # the server takes acknowledgements in aside
         info = await client.jsm().consumer_info(METRICS_STREAM, consumer_name("hq", partition_of(RUN)))
         floor.append(info.ack_floor.stream_seq if info.ack_floor else -1)
 
