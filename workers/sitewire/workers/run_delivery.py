@@ -74,6 +74,7 @@ class RunDelivery:
         self._inbox: deque[Arrival] = deque()
         self._came = asyncio.Event()
         self._held: list[Arrival] = []
+        self._kept: list[Arrival] = []
         self._sink: RunSink | None = None
         self._bases: dict[StreamKey, int] = {}
         self._last: dict[StreamKey, int] = {}
@@ -99,7 +100,7 @@ class RunDelivery:
 
     async def keep_alive(self) -> None:
         """Tell the server that the messages here are worked on, so that it does not deliver them again."""
-        for arrival in (*self._inbox, *self._held):
+        for arrival in (*self._inbox, *self._held, *self._kept):
             if arrival.message is not None:
                 with mapped_errors():
                     await arrival.message.in_progress()
@@ -199,10 +200,19 @@ class RunDelivery:
         self._held = [arrival for arrival in self._held if arrival.envelope.end > plan.next[arrival.key]]
         for arrival in done:
             self._last[arrival.key] = max(self._last.get(arrival.key, 0), arrival.sequence)
+        await self._acknowledge([*self._kept, *(arrival for arrival in done if arrival.message is not None)])
+        self._context.settled.set()
+
+    async def _acknowledge(self, done: list[Arrival]) -> None:
+        """Acknowledge all but the last, and that too if the receipt is out.
+
+        Its coming again brings the run back, and with it the receipt, should this process die before.
+        """
+        self._kept = done[-1:] if self._receipt != self._told else []
+        for arrival in done[: len(done) - len(self._kept)]:
             if arrival.message is not None:
                 with mapped_errors():
                     await arrival.message.ack()
-        self._context.settled.set()
 
     def _count(self, plan: Plan, positions: Mapping[StreamKey, Position]) -> None:
         times = _times(plan)
@@ -230,6 +240,7 @@ class RunDelivery:
             else:
                 self._told = receipt
                 self._due = time.monotonic() + PERIOD
+                await self._acknowledge(self._kept)
                 return
 
     def _gaps(self, plan: Plan) -> Iterable[Gap]:
