@@ -17,6 +17,7 @@ from sitewire.workers.arrival import Arrival
 from sitewire.workers.stream import Stream
 
 LOOK_AGAIN = 2.0  # seconds between two looks for the same missing indexes
+MOST_FOUND = 4 * 1024 * 1024  # bytes at once; the rest is looked for when these are written
 UNACCOUNTED = 30.0  # seconds after which a writer without an account is not waited for any more
 UNHEARD = 900.0  # seconds after a dead writer's end until its spool is past the time that it is kept
 
@@ -44,13 +45,29 @@ class Gap:
     before: int
 
 
+@dataclass(slots=True)
+class _Search:
+    """How far the stream has been read for what is missing from ``first`` on.
+
+    Attributes:
+        first: the first index that is missing.
+        since: when that was first looked for.
+        due: when to look again.
+        seen: the stream sequence up to which nothing fills it any more.
+    """
+
+    first: int
+    since: float
+    due: float
+    seen: int
+
+
 class GapFiller:
     """Looks for missing indexes, not too often, and remembers since when they are missing."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._since: dict[tuple[StreamKey, int], float] = {}
-        self._looked: dict[StreamKey, float] = {}
+        self._searches: dict[StreamKey, _Search] = {}
 
     async def fill(self, gap: Gap) -> list[Arrival]:
         """Return what fills a gap, wholly or in part; nothing if it is too early to say.
@@ -59,21 +76,35 @@ class GapFiller:
             BrokerError: the stream could not be read.
         """
         now = time.monotonic()
-        if now - self._looked.get(gap.key, -LOOK_AGAIN) < LOOK_AGAIN:
+        search = self._searches.get(gap.key)
+        if search is None or search.first != gap.first:
+            search = self._searches[gap.key] = _Search(gap.first, now, now, gap.after - 1)
+        if now < search.due:
             return []
-        self._looked[gap.key] = now
-        found = [
-            arrival
-            async for arrival in self._stream.messages(gap.subject, gap.after, gap.before)
-            if arrival.envelope.end > gap.first and arrival.envelope.first < gap.end
-        ]
+        search.due = now + LOOK_AGAIN
+        # The account first: what the spool had let go of by then is in the stream if it ever was.
+        final = await self._is_final(gap, now - search.since)
+        found = await self._read_on(gap, search)
         if found:
+            search.due = now  # in part, perhaps
             return found
-        since = self._since.setdefault((gap.key, gap.first), now)
-        if not await self._is_final(gap, now - since):
+        if not final:
             return []
-        del self._since[gap.key, gap.first]
+        del self._searches[gap.key]
         return [_expired(gap)]
+
+    async def _read_on(self, gap: Gap, search: _Search) -> list[Arrival]:
+        """Read to the end of the stream, not only up to what showed the gap: what is sent again lies behind."""
+        found: list[Arrival] = []
+        reached = gap.first
+        async for arrival in self._stream.messages(gap.subject, search.seen + 1):
+            search.seen = arrival.sequence
+            if arrival.envelope.end > gap.first and arrival.envelope.first < gap.end:
+                found.append(arrival)
+                reached = max(reached, arrival.envelope.end) if arrival.envelope.first <= reached else reached
+            if reached >= gap.end or sum(item.size for item in found) >= MOST_FOUND:
+                break
+        return found
 
     async def _is_final(self, gap: Gap, waited: float) -> bool:
         account = await self._stream.account(gap.run, gap.key.writer)
