@@ -67,13 +67,14 @@ class RoutePartition:
             WorkerError: the sink's partition could not be opened.
             BrokerError: the consumer is not there, or the connection is closed.
         """
-        await self._sink.open(self.partition)
         try:
+            await self._sink.open(self.partition)
             async with asyncio.TaskGroup() as group:
                 fetching = group.create_task(self._fetch(group), name=f"fetch {self._consumer}")
                 keeping = group.create_task(self._keep_alive(), name=f"keep alive {self._consumer}")
                 await stop.wait()
                 fetching.cancel()
+                await asyncio.wait([fetching])  # or it could hand out more behind the back of who finishes
                 await self._finish()
                 keeping.cancel()
         finally:
@@ -98,6 +99,7 @@ class RoutePartition:
         # project), rather than after ack_wait and behind what is newer.
         with mapped_errors():
             await self._client.jsm().reset_consumer(METRICS_STREAM, self._consumer)
+        heed_cancellation()
 
     async def _hand_out(self, group: asyncio.TaskGroup, message: Msg) -> None:
         try:

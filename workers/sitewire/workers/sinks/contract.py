@@ -146,4 +146,4 @@ class Sink(ABC):
 
     @abstractmethod
     async def close(self) -> None:
-        """Let the partition go. Its runs are closed before. Can be called twice."""
+        """Let the partition go. Its runs are closed before. Can be called twice, and after an ``open`` that failed."""

@@ -54,7 +54,7 @@ class JsonlSink(Sink):
         if self._lock is not None:
             msg = f"{self.identity}: is open already"
             raise NotOpen(msg)
-        self._lock = await in_thread(PartitionLock.take, self._folder, partition)
+        await in_thread(self._take, partition)
 
     async def open_run(self, key: RunKey, experiment: str, known: Mapping[StreamKey, Position]) -> RunSink:  # noqa: ARG002  the files know their positions, and an experiment has no folder
         """Open the folder of a run."""
@@ -69,3 +69,7 @@ class JsonlSink(Sink):
         lock, self._lock = self._lock, None
         if lock is not None:
             await in_thread(lock.release)
+
+    def _take(self, partition: int) -> None:
+        # Noted here and not behind the await: a cancellation in between would leave the lock to nobody.
+        self._lock = PartitionLock.take(self._folder, partition)

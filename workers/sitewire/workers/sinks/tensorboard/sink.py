@@ -63,7 +63,7 @@ class TensorBoardSink(Sink):
             msg = f"{self.identity}: is open already"
             raise NotOpen(msg)
         await in_thread(_import_run)
-        self._lock = await in_thread(PartitionLock.take, self._logdir, partition)
+        await in_thread(self._take, partition)
 
     async def open_run(self, key: RunKey, experiment: str, known: Mapping[StreamKey, Position]) -> RunSink:  # noqa: ARG002  the files know their positions; TensorBoard has no experiments
         """Open the folder of a run."""
@@ -78,6 +78,10 @@ class TensorBoardSink(Sink):
         lock, self._lock = self._lock, None
         if lock is not None:
             await in_thread(lock.release)
+
+    def _take(self, partition: int) -> None:
+        # Noted here and not behind the await: a cancellation in between would leave the lock to nobody.
+        self._lock = PartitionLock.take(self._logdir, partition)
 
 
 def _import_run() -> type[TensorBoardRun]:
