@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sitewire.deploy.cli.arguments import Commands, add_config, command
+from sitewire.deploy.cli.terminal import open_console, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from sitewire.broker_config.model import Config
     from sitewire.deploy.accounting import RunRow
 
-PIPED_WIDTH = 160  # columns, where no terminal says how many it has
 _COLOURS = {"complete": "green", "running": "cyan", "short": "yellow", "crashed": "red", "silent": "magenta"}
 
 
@@ -34,19 +34,14 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the rows; 1 if one of them misses something for good."""
+    """Print the rows."""
     from sitewire.broker_config.load import load_config
 
     rows = asyncio.run(fetch(load_config(options.config)))
     if options.json:
         print(json.dumps([as_json(row) for row in rows], indent=2))
     else:
-        from rich.console import Console
-
-        console = Console()
-        if not console.is_terminal:
-            console = Console(width=PIPED_WIDTH)
-        console.print(table(rows) if rows else "no runs yet")
+        open_console().print(table(rows) if rows else "no runs yet")
     return 0
 
 
@@ -70,6 +65,7 @@ def as_json(row: RunRow) -> dict[str, object]:
 def table(rows: list[RunRow]) -> Table:
     """Return the table that people read."""
     from rich.table import Table
+    from rich.text import Text
 
     result = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("run", "site", "route", "state"):
@@ -79,9 +75,9 @@ def table(rows: list[RunRow]) -> Table:
     result.add_column("remarks", overflow="fold")
     for row in rows:
         missing = row.gaps + row.refused + row.dead_letters
-        state = f"[{_COLOURS[row.state]}]{row.state}[/]"
+        state = Text(row.state, style=_COLOURS[row.state])
         counts = (row.logged, row.sent, row.delivered, row.pending, missing)
-        result.add_row(row.run, row.site, row.route, state, *map(str, counts), _remarks(row))
+        result.add_row(printable(row.run), printable(row.site), row.route, state, *map(str, counts), _remarks(row))
     return result
 
 

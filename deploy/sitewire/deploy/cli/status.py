@@ -10,9 +10,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sitewire.deploy.cli.arguments import Commands, add_config, command
+from sitewire.deploy.cli.terminal import open_console, printable
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
     from sitewire.broker_config.model import Config
     from sitewire.deploy.health import Health
@@ -38,17 +39,15 @@ def run(options: argparse.Namespace) -> int:
     """Print once, or again and again."""
     from sitewire.broker_config.load import load_config
 
-    asyncio.run(_show(load_config(options.config), as_json=options.json, watch=options.watch))
+    config, console = load_config(options.config), open_console()
+    asyncio.run(_show(config, console, as_json=options.json, watch=options.watch))
     return 0
 
 
-async def _show(config: Config, *, as_json: bool, watch: bool) -> None:
-    from rich.console import Console
-
+async def _show(config: Config, console: Console, *, as_json: bool, watch: bool) -> None:
     from sitewire.broker_config.connection import connect
     from sitewire.deploy.health import read_health
 
-    console = Console()
     client = await connect(config.broker.endpoint, name="sitewire status")
     try:
         while True:
@@ -58,7 +57,7 @@ async def _show(config: Config, *, as_json: bool, watch: bool) -> None:
             if as_json:
                 print(json.dumps(asdict(health)), flush=True)
             else:
-                console.print(_view(health))
+                console.print(view(health))
             if not watch:
                 return
             await asyncio.sleep(WATCH_INTERVAL)
@@ -66,7 +65,8 @@ async def _show(config: Config, *, as_json: bool, watch: bool) -> None:
         await client.close()
 
 
-def _view(health: Health) -> RenderableType:
+def view(health: Health) -> RenderableType:
+    """Return the tables that people read."""
     from rich.console import Group
     from rich.table import Table
 
@@ -80,7 +80,8 @@ def _view(health: Health) -> RenderableType:
         routes.add_row(route.name, f"{route.lag_messages} messages", f"{route.lag_seconds:.1f} s", workers, route.sink)
     sites = Table("site", "last heard", "writers alive", "runs", box=None, pad_edge=False, header_style="bold")
     for site in health.sites:
-        sites.add_row(site.name, f"{max(now - site.last_heard, 0):.0f} s ago", str(site.alive), str(site.runs))
+        heard = f"{max(now - site.last_heard, 0):.0f} s ago"
+        sites.add_row(printable(site.name), heard, str(site.alive), str(site.runs))
     return Group(streams, "", routes, "", sites)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sitewire.deploy.cli.arguments import Commands, add_config, command
 from sitewire.deploy.cli.signals import stop_on_signals
+from sitewire.deploy.cli.terminal import printable
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
@@ -65,9 +66,9 @@ async def _print(message: Msg) -> None:
         print(f"{message.subject}: not an envelope: {error}", file=sys.stderr)
         return
     for record in envelope.records:
-        print(_line(subject, record))
+        print(printable(_line(subject, record)))
     for hole in envelope.holes:
-        print(f"{subject.key.site}  {subject.key.run}  {hole.count} indexes {hole.name}")
+        print(printable(f"{subject.key.site}  {subject.key.run}  {hole.count} indexes {hole.name}"))
     sys.stdout.flush()
 
 

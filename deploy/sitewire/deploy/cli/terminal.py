@@ -1,0 +1,31 @@
+"""What others have named, on an operator's terminal: shown as it is, never obeyed.
+
+A site chooses its own name and its run's. ``[/red]`` in one is markup to rich, and an escape sequence
+is an order to the terminal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PIPED_WIDTH: Final = 160  # columns, where no terminal says how many it has
+
+
+def open_console() -> Console:
+    """Return a console on standard output that takes no text for markup or for the name of an emoji."""
+    from rich.console import Console
+
+    console = Console(markup=False, emoji=False)
+    if console.is_terminal:
+        return console
+    return Console(markup=False, emoji=False, width=PIPED_WIDTH)
+
+
+def printable(text: str) -> str:
+    r"""Return a text with what is not printable written out, as ``\x1b``."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
