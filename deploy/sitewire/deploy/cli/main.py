@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Final
 
-from sitewire.broker_config.errors import BrokerError, ConfigInvalid
+from sitewire.broker_config.errors import BrokerError, BrokerUnreachable, ConfigInvalid
 from sitewire.deploy.cli.logs import set_up_logging
 from sitewire.deploy.errors import DeployError
 
@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911  one f
     except ConfigInvalid as error:
         print(error, file=sys.stderr)
         return BAD_CONFIG
+    except BrokerUnreachable as error:
+        return _fail(f"{error}; is the broker running? `sitewire up` and `sitewire broker` start an embedded one")
     except (BrokerError, DeployError) as error:
         return _fail(str(error))
     except BaseExceptionGroup as group:

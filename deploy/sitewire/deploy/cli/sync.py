@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sitewire.broker_config.connection import Endpoint, check_url
 from sitewire.collectors.publisher.sync import Waiting, sync, waiting
+from sitewire.collectors.spool.directory import discover
 from sitewire.deploy.cli.arguments import Commands, add_timeout, command
 
 
@@ -39,7 +40,12 @@ def run(options: argparse.Namespace) -> int:
         options.parser.error("which broker? Give --url or set SITEWIRE_URL")
     if not options.spool.is_dir():
         options.parser.error(f"not a directory: {options.spool}")
+    if not os.access(options.spool, os.R_OK | os.X_OK):
+        options.parser.error(f"this user may not read {options.spool}")
     check_url(options.url)
+    if not discover(options.spool):  # else even a writer with nothing left may have an account to send
+        _say(f"nothing waits in {options.spool}: it holds no writer's records")
+        return 0
     before = waiting(options.spool)
     _say(f"{before.records} records of {before.writers} writers wait in {options.spool}")
     endpoint = Endpoint(options.url, options.creds, options.ca)
