@@ -61,8 +61,8 @@ def _watch_our_code() -> BlockBuster:
         if function in watch.functions:
             watch.functions[function].can_block_in("credentials.py", {"<lambda>", "_jwt_reader", "_signer"})
     # The publisher's own loop does by itself what others hand to an executor: nobody else is on it.
-    for function in watch.functions.values():
-        function.can_block_in("publisher/loop.py", {"run_in_executor"})
+    for watched in watch.functions.values():
+        watched.can_block_in("publisher/loop.py", {"run_in_executor"})
     return watch
 
 
