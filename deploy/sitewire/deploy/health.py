@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nats.aio.client import Client
@@ -85,6 +86,16 @@ async def read_health(client: Client, config: Config) -> Health:
     return Health(tuple(streams), tuple(routes), _sites(await read_books(client)))
 
 
+async def read_backlogs(client: Client, config: Config) -> dict[str, int | None]:
+    """Return per route the messages that are not acknowledged; None if it has no consumers yet.
+
+    Raises:
+        BrokerError: the broker could not be read.
+    """
+    infos = {route.name: await _consumers(client, route) for route in config.routes}
+    return {name: _lag(found) if len(found) == PARTITIONS else None for name, found in infos.items()}
+
+
 async def _stream(client: Client, name: str) -> StreamHealth:
     with mapped_errors():
         info = await client.jsm().stream_info(name)
@@ -92,7 +103,7 @@ async def _stream(client: Client, name: str) -> StreamHealth:
     return StreamHealth(name, info.state.messages, info.state.bytes, -1 if bound is None else bound)
 
 
-async def _route(client: Client, route: Route) -> RouteHealth:
+async def _consumers(client: Client, route: Route) -> list[ConsumerInfo]:
     infos: list[ConsumerInfo] = []
     for partition in range(PARTITIONS):
         try:
@@ -100,7 +111,16 @@ async def _route(client: Client, route: Route) -> RouteHealth:
                 infos.append(await client.jsm().consumer_info(METRICS_STREAM, consumer_name(route.name, partition)))
         except NotThere:
             continue  # no worker has taken it up yet
-    lag = sum((info.num_pending or 0) + (info.num_ack_pending or 0) for info in infos)
+    return infos
+
+
+def _lag(infos: Sequence[ConsumerInfo]) -> int:
+    return sum((info.num_pending or 0) + (info.num_ack_pending or 0) for info in infos)
+
+
+async def _route(client: Client, route: Route) -> RouteHealth:
+    infos = await _consumers(client, route)
+    lag = _lag(infos)
     taken = sum(bool(info.num_waiting or info.num_ack_pending) for info in infos)
     oldest = [await _oldest(client, route, number, info) for number, info in enumerate(infos)] if lag else []
     return RouteHealth(route.name, route.sink.identity, lag, max(oldest, default=0.0), PARTITIONS, taken)

@@ -64,21 +64,36 @@ async def drain(config: Config, timeout: float) -> list[str]:  # noqa: ASYNC109 
 async def _left(config: Config) -> list[str]:
     from sitewire.broker_config.errors import BrokerError
     from sitewire.collectors.publisher.sync import waiting
-    from sitewire.deploy.cli.runs import fetch
 
     spool = config.collect.spool
     here = await asyncio.to_thread(waiting, spool)
     left = [f"{here.records} records of {here.writers} writers wait in {spool}"] if here.records else []
     left += here.unreadable
     try:
-        rows = await fetch(config)
+        return left + await _on_its_way(config)
     except BrokerError as error:
         return [*left, str(error)]
-    return left + [
+
+
+async def _on_its_way(config: Config) -> list[str]:
+    from sitewire.broker_config.connection import connect
+    from sitewire.deploy.accounting import read_rows
+    from sitewire.deploy.health import read_backlogs
+
+    client = await connect(config.broker.endpoint, name="sitewire drain")
+    try:
+        rows = await read_rows(client, config)
+        # Accounts are up to a second old, and a route that nobody has taken up has no rows.
+        backlogs = await read_backlogs(client, config)
+    finally:
+        await client.close()
+    left = [
         f"{row.route}: {row.run} of {row.site}: {row.logged - row.sent} not sent, {row.pending} not delivered"
         for row in rows
         if not row.done
     ]
+    left += [f"{name}: no worker has taken it up yet" for name, count in backlogs.items() if count is None]
+    return left + [f"{name}: {count} messages not acknowledged" for name, count in backlogs.items() if count]
 
 
 def _progress(left: list[str]) -> None:
