@@ -113,7 +113,7 @@ async def test_what_the_stream_has_further_on_is_not_called_expired(
 
 @pytest.mark.parametrize("make", [TensorBoardSink, JsonlSink])
 async def test_an_owner_that_is_cancelled_while_it_takes_its_lock_does_not_keep_it(
-    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: type[Sink]
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], Sink]
 ) -> None:
     entered = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -114,7 +114,7 @@ class Worker:
         said = ""
         while not stop.is_set():
             heed_cancellation()
-            sink = make_sink(route.sink)
+            sink = await asyncio.to_thread(make_sink, route.sink)  # it looks through what is installed
             owner = RoutePartition(client, route.name, partition, sink, start, lambda: self._generation)
             try:
                 await owner.run(stop)
