@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
 
-from sitewire.deploy.broker.embedded import QUICK_DEATH_SECONDS, QUICK_DEATHS
 from support.live import LiveReader, folder_of, read_in_file_order, watching, watching_data_server
 from support.points import points
 from support.product import Process, Site, Trainer, check_sums, kill_process, until
@@ -106,11 +104,9 @@ def test_a_killed_server_is_started_again_and_loses_nothing_that_it_acknowledged
     broker = here.start("broker")
     here.start("worker")
     with load(here, reloading) as running:
-        for number in range(KILLS):
+        for _ in range(KILLS):
             running.wait_for_more(here)
             until(broker.children, here.logs)  # it may not be back yet: the worker has work for a while
-            if number % (QUICK_DEATHS - 2) == QUICK_DEATHS - 3:
-                time.sleep(QUICK_DEATH_SECONDS)  # a server that dies again and again is given up, and rightly so
             kill_process(*broker.children())
         running.wait_for_more(here)
 

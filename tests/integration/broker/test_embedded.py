@@ -103,11 +103,13 @@ async def test_it_listens_on_loopback_alone(settings: Embedded) -> None:
         assert broker.pid is not None
 
 
-async def test_a_killed_server_is_started_again_and_keeps_what_it_acknowledged(settings: Embedded) -> None:
+async def test_a_killed_server_is_started_again_however_often_and_keeps_what_it_acknowledged(
+    settings: Embedded,
+) -> None:
     async with EmbeddedBroker(settings) as broker:
         client = await connect(broker.endpoint, name="test")
         await client.jetstream().add_stream(name="X", subjects=["x"])
-        for number in range(3):
+        for number in range(module.QUICK_DEATHS + 1):
             await client.jetstream().publish("x", str(number).encode())
             before = broker.pid
             assert before is not None

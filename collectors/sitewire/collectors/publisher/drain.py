@@ -53,6 +53,8 @@ class Drain:
         self.wake = asyncio.Event()
         self.caught_up = False
         self.acknowledged = 0
+        self._sequences: dict[RecordClass, int] = {}
+        self._forgotten = False
         self._link = link
         self._on_progress = on_progress
         self._ledger = Ledger(link, directory, self.reader, refusals)
@@ -69,9 +71,12 @@ class Drain:
                 heed_cancellation()
                 alive, items = await asyncio.to_thread(self._look)
                 if not await self._keep_account(alive=alive):
-                    await asyncio.to_thread(self.reader.rewind)
+                    await self._begin_again()
                     continue
                 await self._send(parcels(items))
+                if self._forgotten:
+                    await self._begin_again()
+                    continue
                 self.caught_up = not items
                 if not alive and not items and self.reader.at_end:
                     break
@@ -93,10 +98,13 @@ class Drain:
     async def _keep_account(self, *, alive: bool) -> bool:
         """Publish the account; whether the broker still has what it had acknowledged."""
         again = self._ledger.broker_returned
-        kept = await self._retrying(lambda: self._ledger.publish(alive=alive, now=again))
-        if not kept:
-            _logger.warning("the broker has lost what it had acknowledged; sending again all that the spool holds")
-        return kept
+        return await self._retrying(lambda: self._ledger.publish(alive=alive, now=again))
+
+    async def _begin_again(self) -> None:
+        _logger.warning("the broker has lost what it had acknowledged; sending again all that the spool holds")
+        self._forgotten = False
+        self._sequences.clear()
+        await asyncio.to_thread(self.reader.rewind)
 
     async def _send(self, lists: Mapping[RecordClass, list[Parcel]]) -> None:
         async with asyncio.TaskGroup() as group:
@@ -115,7 +123,7 @@ class Drain:
         subject = str(Subject(RunKey(identity.site, identity.run), parcel.record_class, identity.writer))
         payload = parcel.encode(identity.writer, identity.experiment)
         try:
-            await self._retrying(lambda: self._link.publish(subject, payload))
+            sequence = await self._retrying(lambda: self._link.publish(subject, payload))
         except Permanent as error:
             # A broker with a smaller payload limit: halve it. A record that no message can hold becomes a hole.
             if len(parcel.packed) > 1:
@@ -126,6 +134,10 @@ class Drain:
                 await self._deliver(parcel.emptied())
             else:
                 raise
+        else:
+            # A stream's sequences only rise, unless it was put back to what it was before.
+            self._forgotten |= sequence <= self._sequences.get(parcel.record_class, 0)
+            self._sequences[parcel.record_class] = sequence
 
     async def _retrying(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
         backoff = Backoff(first=0.1, most=5.0)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import signal
 import socket
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +33,8 @@ LONGEST_PAUSE_SECONDS: Final = 5.0
 QUICK_DEATH_SECONDS: Final = 10.0
 """A server that lived longer than this had started well: its death begins a new count."""
 QUICK_DEATHS: Final = 5
+KILLED: Final = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT})
+"""A server that ended by one of these was killed from outside, however often: no fault that giving up would show."""
 
 
 class EmbeddedBroker:
@@ -160,7 +163,7 @@ class EmbeddedBroker:
         process = self._process
         while process is not None:
             status = await process.wait()
-            quick = quick + 1 if process.seconds < QUICK_DEATH_SECONDS else 1
+            quick = _quick_deaths(quick, process.seconds, status)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS) if quick > 1 else FIRST_PAUSE_SECONDS
             if quick >= QUICK_DEATHS:
                 self._give_up(process, status)
@@ -184,6 +187,13 @@ class EmbeddedBroker:
         )
         if self._owner is not None:
             self._owner.cancel()
+
+
+def _quick_deaths(before: int, seconds: float, status: int) -> int:
+    """Return how many servers in a row have died soon after their start, by themselves."""
+    if -status in KILLED:
+        return 0
+    return before + 1 if seconds < QUICK_DEATH_SECONDS else 1
 
 
 def _check_port(embedded: Embedded) -> None:
