@@ -52,7 +52,7 @@ class Collector:
 
     Attributes:
         drains: what is being drained, by directory.
-        failures: why a directory was given up, by directory; it is tried again at the next connection.
+        failures: why a directory was given up, by directory; it is tried again at the next scan.
         busy: directories that another publisher was found draining.
         scans: how often the spool was looked through.
     """
@@ -114,13 +114,21 @@ class Collector:
             del self._finished[path], self._retry_at[path]
         for directory in there:
             try:
-                if directory.path in self._tasks or not self._wanted(directory) or _remove_expired(directory):
+                if directory.path in self._tasks or not self._wanted(directory) or self._remove_expired(directory):
                     continue
             except (OSError, SubjectError, SpoolError) as error:
                 self._fail(directory.path, error)
             else:
                 found.append(directory)
         return found
+
+    def _remove_expired(self, directory: WriterDirectory) -> bool:
+        # Only what was drained to its end here: who drained it before may have died before the last account.
+        if directory.path not in self._finished or not directory.expired:
+            return False
+        with directory.lock_draining():
+            directory.remove()
+        return True
 
     def _start(self, group: asyncio.TaskGroup, charge: Charge, places: asyncio.Semaphore) -> None:
         path = charge.directory.path
@@ -156,7 +164,7 @@ class Collector:
         self.drains[path] = drain
         try:
             await drain.run()
-            self._finished[path] = self._link.generation
+            self._finished[path] = drain.generation  # a later one is a reason to look once more
             self.failures.pop(path, None)
         except* (BrokerError, OSError) as errors:
             self._fail(path, errors.exceptions[0])
@@ -169,11 +177,3 @@ class Collector:
         if path not in self.failures:
             _logger.error("%s: %s", path, error)
         self.failures[path] = str(error)
-
-
-def _remove_expired(directory: WriterDirectory) -> bool:
-    if not directory.expired:
-        return False
-    with directory.lock_draining():
-        directory.remove()
-    return True

@@ -60,6 +60,11 @@ class Drain:
         self._ledger = Ledger(link, directory, self.reader, refusals)
         self._saved = time.monotonic()
 
+    @property
+    def generation(self) -> int:
+        """The connection that the account was last published on."""
+        return self._ledger.generation
+
     async def run(self) -> None:
         """Send until the writer is gone or has ended and everything of it has been acknowledged.
 
@@ -71,19 +76,18 @@ class Drain:
                 heed_cancellation()
                 alive, items = await asyncio.to_thread(self._look)
                 if not await self._keep_account(alive=alive):
-                    await self._begin_again()
                     continue
                 await self._send(parcels(items))
                 if self._forgotten:
                     await self._begin_again()
                     continue
                 self.caught_up = not items
-                if not alive and not items and self.reader.at_end:
+                over = not alive and not items and self.reader.at_end
+                if over and await self._keep_account(alive=False, now=True):
                     break
                 await self._save_sometimes()
                 if len(items) < READ_LIMIT and alive:
                     await self._pause()
-            await self._retrying(lambda: self._ledger.publish(alive=False, now=True))
         finally:
             await asyncio.to_thread(self.reader.save)
 
@@ -95,16 +99,23 @@ class Drain:
         alive = self.directory.is_alive()  # asked before the read: what is read of a dead writer is all there is
         return alive, self.reader.read(READ_LIMIT)
 
-    async def _keep_account(self, *, alive: bool) -> bool:
-        """Publish the account; whether the broker still has what it had acknowledged."""
-        again = self._ledger.broker_returned
-        return await self._retrying(lambda: self._ledger.publish(alive=alive, now=again))
+    def _rewind(self) -> None:
+        self.reader.rewind()
+        self.reader.save()  # before anything is told to the broker: whoever comes next could not notice any more
+
+    async def _keep_account(self, *, alive: bool, now: bool = False) -> bool:
+        """Publish the account; whether the broker still has what it had acknowledged. If not, all begins again."""
+        now = now or self._ledger.broker_returned
+        kept = await self._retrying(lambda: self._ledger.publish(alive=alive, now=now))
+        if not kept:
+            await self._begin_again()
+        return kept
 
     async def _begin_again(self) -> None:
         _logger.warning("the broker has lost what it had acknowledged; sending again all that the spool holds")
         self._forgotten = False
         self._sequences.clear()
-        await asyncio.to_thread(self.reader.rewind)
+        await asyncio.to_thread(self._rewind)
 
     async def _send(self, lists: Mapping[RecordClass, list[Parcel]]) -> None:
         async with asyncio.TaskGroup() as group:

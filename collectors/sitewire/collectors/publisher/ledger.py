@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 
+from sitewire.broker_config.errors import BrokerBusy
 from sitewire.collectors.publisher.link import Link, WrongSequence
 from sitewire.collectors.spool.directory import WriterDirectory
 from sitewire.collectors.spool.reader import SpoolReader
@@ -23,7 +24,11 @@ HEARTBEAT = 30.0  # seconds between two accounts of a living writer that logs no
 
 
 class Ledger:
-    """Publishes the account of one writer when it has changed."""
+    """Publishes the account of one writer when it has changed.
+
+    Attributes:
+        generation: of the connection that the account was last published on.
+    """
 
     def __init__(
         self,
@@ -42,12 +47,13 @@ class Ledger:
         self._published: Account | None = None
         self._due = 0.0
         self._heartbeat = 0.0
-        self._generation = 0
+        self.generation = 0
+        self._last = reader.cursor.account_sequence
 
     @property
     def broker_returned(self) -> bool:
         """Whether the connection is another than the one that the account was last published on."""
-        return self._generation != self._link.generation
+        return self.generation != self._link.generation
 
     async def publish(self, *, alive: bool, now: bool = False) -> bool:
         """Publish the account if it has changed and is due.
@@ -57,7 +63,8 @@ class Ledger:
             now: publish in any case.
 
         Returns:
-            Whether the broker still has what it had acknowledged; if not, everything held must be sent again.
+            Whether the broker still has what it had acknowledged. If not, nothing was published: first everything
+            held has to count as not sent, on the disk too, and then the account is due.
 
         Raises:
             BrokerError: not stored.
@@ -68,23 +75,32 @@ class Ledger:
         if account == self._published and not now and time.monotonic() < self._heartbeat:
             return True
         generation = self._link.generation
-        kept = await self._store(encode_account(account))
+        if not await self._store(encode_account(account)):
+            return False
         self._published = account
-        self._generation = generation
+        self.generation = generation
         self._due = time.monotonic() + PERIOD
         self._heartbeat = time.monotonic() + HEARTBEAT
-        return kept
+        return True
 
     async def _store(self, payload: bytes) -> bool:
-        known, kept = self._reader.cursor.account_sequence, True
         try:
-            sequence = await self._link.publish(self._subject, payload, expected=known)
+            sequence = await self._link.publish(self._subject, payload, expected=self._last)
         except WrongSequence as wrong:
-            # More than known: our own, whose acknowledgement did not arrive. Less: the broker has forgotten.
-            kept = wrong.found >= known
-            sequence = await self._link.publish(self._subject, payload, expected=wrong.found)
-        self._reader.cursor.account_sequence = sequence
-        return kept
+            known, self._last = self._last, wrong.found
+            if wrong.found < known:
+                return False  # the broker has forgotten; the cursor keeps what was known until all is sent again
+            # Our own, whose acknowledgement did not arrive.
+            sequence = await self._store_behind(payload, wrong.found)
+        self._reader.cursor.account_sequence = self._last = sequence
+        return True
+
+    async def _store_behind(self, payload: bytes, last: int) -> int:
+        try:
+            return await self._link.publish(self._subject, payload, expected=last)
+        except WrongSequence as wrong:
+            msg = f"somebody else tells the account {self._subject} too"
+            raise BrokerBusy(msg) from wrong
 
     def _account(self, *, alive: bool) -> Account:
         reader, identity = self._reader, self._directory.identity

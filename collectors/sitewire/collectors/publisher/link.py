@@ -17,10 +17,11 @@ from nats.aio.client import Client
 from sitewire.broker_config.backoff import Backoff
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.connection import Endpoint, EventKind, connect
-from sitewire.broker_config.errors import BrokerError, Conflict, mapped_errors
+from sitewire.broker_config.errors import BrokerBusy, BrokerError, Conflict, mapped_errors
 
 ACK_TIMEOUT = 3.0  # seconds until a message without an acknowledgement is sent again
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"  # ADR-4 of the NATS project
+_LAST = re.compile(r"wrong last sequence: (\d+)")  # the server says it in words only
 
 _logger = logging.getLogger("sitewire.publisher")
 
@@ -88,7 +89,10 @@ class Link:
             with mapped_errors():
                 ack = await client.jetstream().publish(subject, payload, timeout=ACK_TIMEOUT, headers=headers)
         except Conflict as error:
-            raise WrongSequence(_last_number(str(error))) from error
+            found = _LAST.search(str(error))
+            if found is None:  # a cluster has another one on its way
+                raise BrokerBusy(str(error)) from error
+            raise WrongSequence(int(found[1])) from error
         return ack.seq
 
     def say_once(self, message: str) -> None:
@@ -136,9 +140,3 @@ class Link:
         self.refused = False
         self._said.clear()
         self._up.set()
-
-
-def _last_number(text: str) -> int:
-    # "... description='wrong last sequence: 7'": the server says it in words only.
-    found = re.search(r"wrong last sequence: (\d+)", text)
-    return int(found[1]) if found else 0
