@@ -41,7 +41,7 @@ def waiting(root: Path) -> Waiting:
     for directory in discover(root):
         try:
             counts.append(_unacknowledged(directory))
-        except SpoolError as error:
+        except (OSError, SpoolError) as error:
             unreadable.append(f"{directory.path}: {error}")
     return Waiting(sum(counts), sum(count > 0 for count in counts), tuple(unreadable))
 

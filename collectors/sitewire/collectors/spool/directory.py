@@ -188,8 +188,11 @@ def _is_writer(path: Path) -> bool:
         identity_of(path)
     except SubjectError:
         return False
-    # With segments it is one even so: a power cut can take a file that was never synced.
-    return (path / "writer.json").exists() or bool(segment.numbers(path))
+    try:
+        # With segments it is one even so: a power cut can take a file that was never synced.
+        return (path / "writer.json").exists() or bool(segment.numbers(path))
+    except PermissionError:
+        return True  # somebody else's: to be said, not to be passed over
 
 
 def _make(path: Path) -> None:
