@@ -150,3 +150,22 @@ async def collect_in_spite_of_trouble(messages: Pull, count: int) -> list[int]:
                 return await collect(messages, count)
             except Temporary:
                 await asyncio.sleep(0.05)
+
+
+async def test_a_broker_that_comes_back_is_not_asked_for_more_than_fits(
+    client: Client, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pull, "HEARTBEAT", 0.1)
+    monkeypatch.setattr(pull, "BATCH", 10)
+    for first in range(100):
+        await send(client, first, first + 1)
+    async with Pull(client, METRICS_STREAM, CONSUMER).subscribed() as messages:
+        await asyncio.to_thread(nats_server.kill)
+        for _ in range(10):
+            assert await messages.fetch(1) == []
+        await asyncio.to_thread(nats_server.start)
+        async with asyncio.timeout(20):
+            while not await messages.fetch(1):
+                pass
+        await asyncio.sleep(0.5)
+        assert len(await messages.fetch(100)) < 10

@@ -76,7 +76,8 @@ class Pull:
 
     async def _wait(self) -> None:
         self._came.clear()
-        if self._open <= 0:
+        # While nobody is there, nats-py keeps what is published: the requests of an hour would all come at once.
+        if self._open <= 0 and (self._client.is_connected or self._client.is_closed):
             await self._request()
         try:
             async with asyncio.timeout(2 * HEARTBEAT):
