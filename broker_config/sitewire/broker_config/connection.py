@@ -215,4 +215,13 @@ def _first_failure(endpoint: Endpoint, error: BaseException) -> BrokerError:
     refused = isinstance(found, AccessRefused) or "authorization" in str(found).lower()
     if refused:
         return AccessRefused(f"{endpoint.place} refuses us: {found}")
-    return BrokerUnreachable(f"{endpoint.place} is not reachable: {found}")
+    return BrokerUnreachable(f"{endpoint.place} is not reachable: {_why(error.__cause__ or error) or found}")
+
+
+def _why(error: BaseException) -> str:
+    """Return words for the two failures that are met most; the system's own say little to who meets them first."""
+    if isinstance(error, ConnectionRefusedError):
+        return "nobody listens there (connection refused)"
+    if isinstance(error, TimeoutError):
+        return "no NATS server has answered there (timeout)"
+    return ""

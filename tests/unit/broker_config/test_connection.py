@@ -38,7 +38,7 @@ async def test_a_first_failure_is_raised_at_once_and_nothing_stays_behind() -> N
         port = unused.getsockname()[1]
     before = threading.active_count()
     async with asyncio.timeout(5):
-        with pytest.raises(BrokerUnreachable, match=f"127.0.0.1:{port} is not reachable"):
+        with pytest.raises(BrokerUnreachable, match=f"127.0.0.1:{port} is not reachable: nobody listens"):
             await connect(Endpoint(f"nats://user:secret@127.0.0.1:{port}"), name="test")
     assert len(asyncio.all_tasks()) == 1
     assert threading.active_count() <= before + 2  # the loop's own executor
@@ -46,7 +46,7 @@ async def test_a_first_failure_is_raised_at_once_and_nothing_stays_behind() -> N
 
 async def test_a_server_that_says_nothing_is_given_up(silent_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sitewire.broker_config.connection.CONNECT_TIMEOUT_SECONDS", 0.2)
-    with pytest.raises(BrokerUnreachable, match="TimeoutError"):
+    with pytest.raises(BrokerUnreachable, match="no NATS server has answered there"):
         await connect(Endpoint(f"nats://127.0.0.1:{silent_port}"), name="test")
     assert len(asyncio.all_tasks()) == 1
 
