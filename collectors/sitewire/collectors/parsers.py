@@ -87,7 +87,10 @@ def policy(raw: object) -> Policy:
 
 def seconds(raw: object) -> float:
     """Read a time in seconds."""
-    value = float(raw) if isinstance(raw, (str, int, float)) else math.nan
+    try:
+        value = float(raw) if isinstance(raw, (str, int, float)) else math.nan
+    except ValueError:
+        value = math.nan
     if not 0 <= value <= MAX_SECONDS:
         msg = f"not a number of seconds from 0 to {MAX_SECONDS:g}: {raw!r:.40}"
         raise ValueError(msg)
@@ -96,9 +99,12 @@ def seconds(raw: object) -> float:
 
 def size(raw: object) -> int:
     """Read a number of bytes."""
-    value = int(raw) if isinstance(raw, (str, int)) else 0
+    try:
+        value = int(raw) if isinstance(raw, (str, int)) else 0
+    except ValueError:
+        value = 0
     if value < LEAST_LIMIT_BYTES:
-        msg = f"not a number of bytes from {LEAST_LIMIT_BYTES}: {raw!r:.40}"
+        msg = f"not a whole number of bytes of at least {LEAST_LIMIT_BYTES}: {raw!r:.40}"
         raise ValueError(msg)
     return value
 

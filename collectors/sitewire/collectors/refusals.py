@@ -55,7 +55,7 @@ class Refusals:
         key = once or str(reason)
         if key not in self._told:
             self._told.add(key)
-            report(f"refused ({reason}): {message}; more of this kind is counted, not logged")
+            report(f"sitewire: refused ({reason}): {message}; more of this kind is counted, not logged")
 
     def counts(self) -> dict[str, int]:
         """Return how many log calls were refused so far, by reason."""

@@ -133,7 +133,7 @@ class Run:
                 at = now() if time is None else as_time(time)
                 self._recorder.append_scalar(self._checked(name), as_scalar(value), at, as_step(step))
         except Exception as error:  # noqa: BLE001  whatever is wrong here, training goes on
-            self._refuse(error)
+            self._refuse(error, name)
 
     def log(
         self,
@@ -230,7 +230,7 @@ class Run:
                 _check_size(record)
             self._recorder.append(record)
         except Exception as error:  # noqa: BLE001  whatever is wrong here, training goes on
-            self._refuse(error)
+            self._refuse(error, name)
 
     def refuse(self, reason: Reason, message: str, *, once: str = "") -> None:
         """Count a call that cannot be recorded; see ``Refusals.count``."""
@@ -305,11 +305,12 @@ class Run:
             else:
                 self._recorder.append(Record(Kind.SCALAR, known, number, at, step, *rare))
         except Exception as error:  # noqa: BLE001  whatever is wrong with this one, the others are logged
-            self._refuse(error)
+            self._refuse(error, name)
 
-    def _refuse(self, error: Exception) -> None:
+    def _refuse(self, error: Exception, name: object = None) -> None:
         if isinstance(error, Refused):
-            self._recorder.refusals.count(error.reason, str(error))
+            where = f"{describe(name)}: " if type(name) is str and error.reason is not Reason.NAME else ""
+            self._recorder.refusals.count(error.reason, where + str(error))
         else:
             self._recorder.refusals.count(Reason.INTERNAL, f"a fault of sitewire: {type(error).__name__}: {error}")
 

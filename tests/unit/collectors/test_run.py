@@ -172,7 +172,8 @@ def test_a_reason_is_logged_once_and_counted_each_time(run: Run, caplog: pytest.
     assert len(caplog.records) == 2
     assert {record.name for record in caplog.records} == {"sitewire"}
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
-    assert "''" in caplog.text
+    assert all(record.getMessage().startswith("sitewire: refused (") for record in caplog.records)
+    assert "'loss': not one number" in caplog.text
 
 
 def test_names_without_end_do_not_fill_the_memory(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,10 +244,10 @@ def test_a_spool_that_cannot_be_used_is_told_once_and_training_goes_on(
 def test_a_fault_of_ours_while_opening_is_told_once_and_leaves_no_writers(
     spool: Path, run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(_: str) -> str:
+    def fail() -> str:
         raise LookupError
 
-    monkeypatch.setattr("sitewire.collectors.recorder.version", fail)
+    monkeypatch.setattr("sitewire.collectors.recorder.platform.python_version", fail)
     for _ in range(100):
         run.log_scalar("loss", 1.0)
     assert run.refused == {"spool": 100}

@@ -75,6 +75,8 @@ def test_a_bad_variable_is_reported_with_what_is_used_instead(variable: str, val
     (problem,) = found.problems
     assert problem.startswith(f"SITEWIRE_{variable}: ")
     assert problem.endswith(f"; {instead}")
+    assert "literal" not in problem  # Python's words for its own functions
+    assert "convert" not in problem
 
 
 @pytest.mark.parametrize("variable", ["SITE", "RUN"])

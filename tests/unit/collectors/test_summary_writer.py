@@ -125,7 +125,7 @@ def test_what_is_not_collected_yet_is_counted_and_told_once_for_each_method(
         writer.add_histogram("h", np.zeros(3), 1)
         writer.add_image("i", np.zeros((3, 2, 2)), dataformats="CHW")
     assert run.refused == {"not_collected": 6}
-    assert [record.getMessage().split(": ")[1].split(" ")[0] for record in caplog.records] == [
+    assert [record.getMessage().split(": ")[2].split(" ")[0] for record in caplog.records] == [
         "add_histogram",
         "add_image",
     ]
