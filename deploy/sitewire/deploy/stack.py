@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from sitewire.broker_config.model import Config
 from sitewire.collectors.publisher.collector import Collector
@@ -44,10 +45,17 @@ class Stack:
         await self._worker.ready.wait()
 
     async def _collect(self) -> None:
+        spool = self._config.collect.spool
+        if not await asyncio.to_thread(_can_be_a_spool, spool):
+            _logger.warning("nothing is collected: %s is no folder; name one as `collect.spool`", spool)
         await self._worker.ready.wait()  # the streams are there then
         link = Link(self._config.broker.endpoint, "sitewire up")
         async with link.open():
-            await Collector(link, self._config.collect.spool, _nobody_else_publishes).run()
+            await Collector(link, spool, _nobody_else_publishes).run()
+
+
+def _can_be_a_spool(path: Path) -> bool:
+    return path.is_dir() or not path.exists()  # a trainer may make it later
 
 
 def _nobody_else_publishes(directory: WriterDirectory) -> bool:
