@@ -32,17 +32,21 @@ async def demo(plan: Plan, out: Path) -> int:
     """
     console = Console(highlight=False, soft_wrap=True)
     place = prepare(out)
-    console.print(f"run {place.run}: {plan.sites} sites, {plan.rounds} rounds; results in {out}")
+    console.print(f"run {place.run}: {_count(plan.sites, 'site')}, {_count(plan.rounds, 'round')}; results in {out}")
     with Display(console, plan) as display:
         session = Session(place, plan, display)
         completed = await _run(session, place)
     if not completed:
-        console.print("Stopped. What was logged is kept; to deliver what is not delivered yet:")
+        console.print("Stopped. What was logged is kept, and `up` delivers what is not delivered yet:")
         how_to_go_on(console, place)
         return INTERRUPTED
     problems = [*session.problems, *await asyncio.to_thread(differences, place.config, session.points)]
     summarize(console, session, place, problems)
     return NOT_DELIVERED if problems else DONE
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 async def _run(session: Session, place: Place) -> bool:
