@@ -12,6 +12,7 @@ from nats.aio.client import Client
 
 from sitewire.broker_config.errors import BrokerBusy
 from sitewire.broker_config.names import METRICS_STREAM
+from sitewire.collectors.publisher import collector
 from sitewire.collectors.publisher.drain import Drain
 from sitewire.collectors.publisher.ledger import Ledger
 from sitewire.collectors.publisher.link import Link
@@ -163,3 +164,16 @@ def test_a_directory_that_is_not_for_us_to_read_hides_no_other() -> None:
     assert there in found
     assert len(unreadable) == 1
     assert str(closed) in unreadable[0]
+
+
+async def test_living_writers_do_not_wait_for_the_end_of_each_other(
+    client: Client, nats_server: NatsServer, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collector, "MOST_AT_ONCE", 1)
+    writers = [await spool.writer() for _ in range(3)]
+    for writer in writers:
+        await log(writer, 0, COUNT)
+    assert (await sync(spool.root, nats_server.endpoint, 10, lambda _: None)).records == 0
+    for writer in writers:
+        assert steps(await stored(client, writer.directory.path.name)) == identity(COUNT)
+        await asyncio.to_thread(writer.finish)

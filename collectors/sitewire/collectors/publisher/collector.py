@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from sitewire.schemas.record import RecordClass
 
 TICK = 0.05  # seconds between two looks at this process's own writers
 SCAN_INTERVAL = 2.0  # seconds between two looks for writers that came or died
-MOST_AT_ONCE = 64  # drains; bounds memory and open files, the others wait their turn
+MOST_AT_ONCE = 64  # drains of dead writers; bounds memory and open files, the others wait their turn
 
 Progress = Callable[[Mapping[RecordClass, int]], None]
 
@@ -137,27 +137,34 @@ class Collector:
         if path in self._tasks or drained or time.monotonic() < self._retry_at.get(path, 0):
             return
         self._retry_at[path] = time.monotonic() + SCAN_INTERVAL
-        task = group.create_task(self._drain(charge, places), name=f"drain {path.name}")
+        task = group.create_task(self._drain_in_turn(charge, places), name=f"drain {path.name}")
         self._tasks[path] = task
         task.add_done_callback(lambda _: self._tasks.pop(path, None))
 
-    async def _drain(self, charge: Charge, places: asyncio.Semaphore) -> None:
+    async def _drain_in_turn(self, charge: Charge, places: asyncio.Semaphore) -> None:
+        path = charge.directory.path
+        try:
+            # A living writer's drain ends with the writer: in turn, it would keep others waiting for as long.
+            living = await asyncio.to_thread(charge.directory.is_alive)
+            async with nullcontext() if living else places:
+                await self._drain(charge)
+        except SpoolBusy:
+            self.busy.add(path)  # another publisher's; tried again, for that one may die
+        except (OSError, SubjectError, SpoolError) as error:
+            self._fail(path, error)
+
+    async def _drain(self, charge: Charge) -> None:
         directory = charge.directory
-        async with places:
-            stack = ExitStack()
-            try:
-                await asyncio.to_thread(stack.enter_context, directory.lock_draining())
-                drain = await asyncio.to_thread(
-                    Drain, self._link, directory, refusals=charge.refusals, on_progress=charge.on_progress
-                )
-                self.busy.discard(directory.path)
-                await self._run_drain(drain)
-            except SpoolBusy:
-                self.busy.add(directory.path)  # another publisher's; tried again, for that one may die
-            except (OSError, SubjectError, SpoolError) as error:
-                self._fail(directory.path, error)
-            finally:
-                await asyncio.to_thread(stack.close)
+        stack = ExitStack()
+        try:
+            await asyncio.to_thread(stack.enter_context, directory.lock_draining())
+            drain = await asyncio.to_thread(
+                Drain, self._link, directory, refusals=charge.refusals, on_progress=charge.on_progress
+            )
+            self.busy.discard(directory.path)
+            await self._run_drain(drain)
+        finally:
+            await asyncio.to_thread(stack.close)
 
     async def _run_drain(self, drain: Drain) -> None:
         path = drain.directory.path
