@@ -8,7 +8,6 @@ within 30 s (4 to 6 minutes), and prints nothing. Read in the source of 2.16.
 from __future__ import annotations
 
 import asyncio
-import random
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 import nats.errors
 from nats.aio.client import Client, Server
 
+from sitewire.broker_config.backoff import jitter
 from sitewire.broker_config.credentials import credential_options
 from sitewire.broker_config.errors import (
     AccessRefused,
@@ -146,6 +146,7 @@ async def _dial(client: Client, endpoint: Endpoint, name: str, options: dict[str
         ping_interval=PING_SECONDS,
         max_outstanding_pings=PINGS,
         reconnect_to_server_handler=_next_attempt,
+        dont_randomize=True,  # it would draw from the generator that a trainer has seeded
         **options,
     )
 
@@ -196,9 +197,10 @@ def _drop_failed_handshake(client: Client) -> None:
 
 
 def _next_attempt(servers: list[Server], _info: dict[str, Any]) -> tuple[Server, float]:
-    server = min(servers, key=lambda item: item.reconnects)
+    # Of those that failed least, any: nats-py's own shuffling is off (see ``_dial``).
+    server = min(servers, key=lambda item: (item.reconnects, jitter.random()))
     most = min(RECONNECT_MOST_SECONDS, RECONNECT_FIRST_SECONDS * 2.0 ** min(server.reconnects, 10))
-    return server, random.uniform(0.05, most)  # noqa: S311  jitter, no secret
+    return server, jitter.uniform(0.05, most)
 
 
 def _tls(ca: Path) -> ssl.SSLContext:

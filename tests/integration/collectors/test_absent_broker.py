@@ -88,6 +88,20 @@ def test_no_exit_timeout_is_no_waiting(train: Train, url: str) -> None:
     assert time.time() - float(ended.out.split()[1]) < SLACK
 
 
+def test_a_seeded_trainer_draws_what_it_would_draw_without_us(train: Train, url: str) -> None:
+    program = """
+    import random
+    from sitewire.collectors import Run
+    random.seed(7)
+    before = random.getstate()
+    run = Run(exit_timeout=0)
+    run.log_scalar("loss", 1.0)
+    run.flush(1.5)
+    print(random.getstate() == before)
+    """
+    assert train(program, SITEWIRE_URL=url).out.strip() == "True"
+
+
 def test_a_flush_waits_no_longer_than_it_may(train: Train, url: str) -> None:
     program = """
     import time
