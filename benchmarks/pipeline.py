@@ -117,18 +117,20 @@ async def _delivered(file: Path, records: int) -> float:
 
 def _events_writer(records: int) -> float:
     from tensorboardX.event_file_writer import EventsWriter  # noqa: PLC0415  slow to import
-    from tensorboardX.proto.event_pb2 import Event  # noqa: PLC0415
-    from tensorboardX.proto.summary_pb2 import Summary  # noqa: PLC0415
+    from tensorboardX.proto.event_pb2 import Event  # noqa: PLC0415  # pyright: ignore[reportAttributeAccessIssue]  # protobuf
+    from tensorboardX.proto.summary_pb2 import Summary  # noqa: PLC0415  # pyright: ignore[reportAttributeAccessIssue]  # protobuf
 
     with tempfile.TemporaryDirectory() as folder:
         writer = EventsWriter(f"{folder}/events", "")
+        file = writer._py_recordio_writer._writer
+        assert file is not None
         begin = time.perf_counter()
         for step in range(records):
             value = Summary.Value(tag=f"metric/{step % 10}", simple_value=step * 0.5)
             writer.write_event(Event(wall_time=time.time(), step=step, summary=Summary(value=[value])))
             if step % 1000 == 999:
                 writer.flush()
-                os.fsync(writer._py_recordio_writer._writer.fileno())
+                os.fsync(file.fileno())
         writer.flush()
         rate = records / (time.perf_counter() - begin)
         writer.close()

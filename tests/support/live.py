@@ -147,6 +147,7 @@ def watching_data_server(logdir: Path, run: str) -> Iterator[LiveReader]:
         with _in_thread(LiveReader(read)) as reader:
             yield reader
     finally:
+        assert ingester._stdin_handle is not None
         ingester._stdin_handle.close()  # which the server dies after
 
 

@@ -36,13 +36,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Drain; 0 when nothing is left."""
-    if options.url is None:
-        options.parser.error("which broker? Give --url or set SITEWIRE_URL")
-    if not options.spool.is_dir():
-        options.parser.error(f"not a directory: {options.spool}")
-    if not os.access(options.spool, os.R_OK | os.X_OK):
-        options.parser.error(f"this user may not read {options.spool}")
-    check_url(options.url)
+    _check(options.parser, options)
     if not discover(options.spool):  # else even a writer with nothing left may have an account to send
         _say(f"nothing waits in {options.spool}: it holds no writer's records")
         return 0
@@ -57,6 +51,17 @@ def run(options: argparse.Namespace) -> int:
         return 1
     _say("everything has arrived at the broker")
     return 0
+
+
+def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """End with the usage if the arguments cannot work."""
+    if options.url is None:
+        parser.error("which broker? Give --url or set SITEWIRE_URL")
+    if not options.spool.is_dir():
+        parser.error(f"not a directory: {options.spool}")
+    if not os.access(options.spool, os.R_OK | os.X_OK):
+        parser.error(f"this user may not read {options.spool}")
+    check_url(options.url)
 
 
 class _Progress:
