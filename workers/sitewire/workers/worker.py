@@ -55,7 +55,7 @@ class Worker:
             try:
                 await self._connected(stop)
             except* BrokerError as errors:
-                _logger.warning("%s; trying again", errors.exceptions[0])
+                _logger.warning("%s; trying again", _first(errors))
             await _pause(backoff, stop)
 
     async def _connected(self, stop: asyncio.Event) -> None:
@@ -119,7 +119,7 @@ class Worker:
             try:
                 await owner.run(stop)
             except* (WorkerError, BrokerError) as errors:
-                first = errors.exceptions[0]
+                first = _first(errors)
                 if isinstance(first, Permanent) or client.is_closed:
                     raise
                 if str(first) != said:
@@ -136,6 +136,12 @@ class Worker:
             _logger.warning("the broker is away: %s", text or "connection lost")
         elif kind == "error":
             _logger.warning("broker: %s", text)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error of a group of groups: its own text says more than "1 sub-exception"."""
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 async def _close(client: Client) -> None:
