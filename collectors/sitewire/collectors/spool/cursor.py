@@ -22,7 +22,7 @@ class Cursor:
     Attributes:
         published: per class, in the order of ``CLASSES``, the next index that the broker has not acknowledged.
         account_sequence: the publisher's own: where the broker stored the writer's account last; below 2**64.
-        account_stream_id: the publisher's own: which stream that was; below 2**64.
+        account_stream_id: the publisher's own: which stream that was; below 2**64. Nobody sets it yet.
         drained: when everything of a dead writer had been acknowledged, seconds since the epoch; 0: not yet.
     """
 
