@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Collection
 
 from nats.aio.client import Client
@@ -42,6 +43,7 @@ class Worker:
         self._routes = [route for route in config.routes if not routes or route.name in routes]
         self._generation = 0
         self._closing = False
+        self._said: set[str] = set()
         self._returned = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -55,7 +57,7 @@ class Worker:
             try:
                 await self._connected(stop)
             except* BrokerError as errors:
-                _logger.warning("%s; trying again", _first(errors))
+                self._say_once(f"{_first(errors)}; trying again")
             await _pause(backoff, stop)
 
     async def _connected(self, stop: asyncio.Event) -> None:
@@ -64,6 +66,7 @@ class Worker:
         self._closing = False
         try:
             await self._declare(client)
+            self._said.clear()
             self.ready.set()
             async with asyncio.TaskGroup() as group:
                 watching = group.create_task(self._watch_store(client), name="watch the broker's store")
@@ -111,7 +114,6 @@ class Worker:
 
     async def _own(self, client: Client, route: Route, partition: int, start: int | None, stop: asyncio.Event) -> None:
         backoff = Backoff(first=0.25, most=5.0)
-        said = ""
         while not stop.is_set():
             heed_cancellation()
             sink = await asyncio.to_thread(make_sink, route.sink)  # it looks through what is installed
@@ -122,10 +124,15 @@ class Worker:
                 first = _first(errors)
                 if isinstance(first, Permanent) or client.is_closed:
                     raise
-                if str(first) != said:
-                    said = str(first)
-                    _logger.warning("route %s, partition %d: %s; trying again", route.name, partition, said)
+                self._say_once(f"route {route.name}, partition {partition}: {first}; trying again until that is mended")
             await _pause(backoff, stop)
+
+    def _say_once(self, message: str) -> None:
+        """Log a trouble the first time; what differs in numbers only (each partition has it) is one trouble."""
+        kind = re.sub(r"\d+", "", message)
+        if kind not in self._said:
+            self._said.add(kind)
+            _logger.warning("%s", message)
 
     def _on_event(self, kind: EventKind, text: str) -> None:
         if kind == "reconnected":

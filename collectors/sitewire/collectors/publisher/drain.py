@@ -112,7 +112,10 @@ class Drain:
         return kept
 
     async def _begin_again(self) -> None:
-        _logger.warning("the broker has lost what it had acknowledged; sending again all that the spool holds")
+        self._link.say_once(
+            "this broker does not hold what was sent before (a new store, or a restored one?); "
+            "sending again what the spool still has of it"
+        )
         self._forgotten = False
         self._sequences.clear()
         await asyncio.to_thread(self._rewind)

@@ -129,7 +129,7 @@ class Link:
         if kind == "reconnected":
             self._back()
         elif kind == "error":
-            self.say_once(f"broker: {text}")
+            self.say_once(f"the broker: {text}; records wait in the spool until it has them")
         elif kind in {"disconnected", "closed"}:
             self._up.clear()
             if kind == "closed":

@@ -19,6 +19,7 @@ from sitewire.deploy.errors import DeployError
 
 DONE: Final = 0
 NOT_DELIVERED: Final = 1
+USAGE: Final = 2
 BAD_CONFIG: Final = 78
 INTERRUPTED: Final = 130
 
@@ -28,7 +29,11 @@ _SERVER_LIBRARIES: Final = frozenset({"pydantic", "pydantic_core", "ruamel", "ru
 
 def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911  one for each way to end
     """Run one command and return its exit code."""
-    options = parser().parse_args(arguments)
+    top = parser()
+    options = top.parse_args(arguments)
+    if "run" not in options:
+        top.print_help(sys.stderr)
+        return USAGE
     set_up_logging(logging.DEBUG if options.verbose else logging.INFO)
     try:
         code: int = options.run(options)
@@ -62,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"sitewire {version('sitewire')}")
     top.add_argument("-v", "--verbose", action="store_true", help="log more")
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND")
     for name in COMMANDS:
         importlib.import_module(f"sitewire.deploy.cli.{name}").add(commands)
     return top

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 
+from sitewire.broker_config.errors import NotThere
 from sitewire.deploy.cli.arguments import Commands, add_config, command
 from sitewire.deploy.cli.signals import stop_on_signals
 
@@ -16,7 +17,7 @@ def add(commands: Commands) -> None:
     )
     add_config(parser)
     parser.add_argument("--route", action="append", default=[], metavar="NAME", help="only this one; may be repeated")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -25,7 +26,10 @@ def run(options: argparse.Namespace) -> int:
     from sitewire.workers.worker import Worker
 
     config = load_config(options.config)
-    names = [config.route(name).name for name in options.route]
+    try:
+        names = [config.route(name).name for name in options.route]
+    except NotThere as error:
+        options.parser.error(str(error))
 
     async def until_stopped() -> None:
         with stop_on_signals() as stop:
