@@ -69,6 +69,10 @@ class GapFiller:
         self._stream = stream
         self._searches: dict[StreamKey, _Search] = {}
 
+    def forget(self) -> None:
+        """Search anew: after a reconnection the stream may be another, with other sequences."""
+        self._searches.clear()
+
     async def fill(self, gap: Gap) -> list[Arrival]:
         """Return what fills a gap, wholly or in part; nothing if it is too early to say.
 
@@ -113,7 +117,9 @@ class GapFiller:
         counts = account.classes.get(gap.key.record_class)
         if counts is None:
             return waited >= UNACCOUNTED
-        return counts.held >= gap.end or (not account.alive and waited >= UNHEARD)
+        # What the stream never acknowledged, a spool that is cut off still holds, however long that takes.
+        unheard = not account.alive and waited >= UNHEARD and gap.end <= counts.published
+        return counts.held >= gap.end or unheard
 
 
 def _expired(gap: Gap) -> Arrival:

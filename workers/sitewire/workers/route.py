@@ -88,11 +88,17 @@ class RoutePartition:
                 heed_cancellation()
                 if generation != self._generation():
                     generation = self._generation()
+                    self._forget_sequences()
                     await self._reset()
                 await self._wait_for_room()
                 for message in await pull.fetch(FETCH_LIMIT):
                     await self._hand_out(group, message)
                 await asyncio.sleep(0)  # what was handed out has to be written before there is room for more
+
+    def _forget_sequences(self) -> None:
+        self._context.gaps.forget()
+        for delivery, _ in self._runs.values():
+            delivery.forget_sequences()
 
     async def _reset(self) -> None:
         # What was delivered before and is not acknowledged comes again at once and in order (ADR-60 of the NATS

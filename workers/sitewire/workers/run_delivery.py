@@ -93,6 +93,10 @@ class RunDelivery:
         self._inbox.append(arrival)
         self._came.set()
 
+    def forget_sequences(self) -> None:
+        """After a reconnection the stream may be another, with other sequences."""
+        self._last.clear()
+
     def stop(self) -> None:
         """Finish what is here, then end."""
         self._stopping = True
