@@ -7,6 +7,7 @@ import asyncio
 
 from sitewire.deploy.cli.arguments import Commands, add_config, command
 from sitewire.deploy.cli.signals import stop_on_signals
+from sitewire.deploy.garbage import collect_seldom
 
 
 def add(commands: Commands) -> None:
@@ -32,5 +33,6 @@ def run(options: argparse.Namespace) -> int:
         with stop_on_signals() as stop:
             await Stack(config).run(stop)
 
+    collect_seldom()
     asyncio.run(until_stopped())
     return 0
