@@ -36,6 +36,9 @@ MAX_ACK_PENDING: Final = 2048
 START_KEY: Final = "sitewire.start"
 """Metadata of a consumer: the route's start as the file said when it was created."""
 
+SINK_KEY: Final = "sitewire.sink"
+"""Metadata of a consumer: the identity of the sink that its acknowledgements are about."""
+
 
 @dataclass(frozen=True, slots=True)
 class RoutePlan:
@@ -44,11 +47,13 @@ class RoutePlan:
     Attributes:
         route: its name.
         start: where it begins when it is new.
+        sink: the identity of the place that it writes to.
         filters: per partition.
     """
 
     route: str
     start: Start
+    sink: str
     filters: tuple[tuple[str, ...], ...]
 
     @property
@@ -70,7 +75,7 @@ class RoutePlan:
 def plan_route(route: Route) -> RoutePlan:
     """Return the consumers that a route needs."""
     filters = tuple(stored_filters(route.subjects, partition) for partition in range(PARTITIONS))
-    return RoutePlan(route.name, route.start, filters)
+    return RoutePlan(route.name, route.start, route.sink.identity, filters)
 
 
 async def existing_consumers(client: Client) -> dict[str, Json] | None:
@@ -148,15 +153,30 @@ async def _complete(client: Client, plan: RoutePlan, ours: list[Json | None], st
                 continue
             config = await _create(client, plan, partition, start)  # noqa: PLW2901  what another process made counts
         wanted = plan.wanted(partition)
-        if differing := differences(config, wanted):
+        metadata = config.get("metadata") or {}
+        place = metadata.get(SINK_KEY)
+        moved = (
+            f"its place {place} -> {plan.sink}, which is filled from the route's start" if place != plan.sink else ""
+        )
+        if differing := ", ".join(filter(None, (differences(config, wanted), moved))):
             changes[differing] = None
             if not dry_run:
-                await _send(client, plan.route, partition, {**config, **wanted}, "update")
+                if moved:
+                    await _read_again(client, plan.route, partition, start)
+                metadata = {**metadata, SINK_KEY: plan.sink}
+                await _send(client, plan.route, partition, {**config, **wanted, "metadata": metadata}, "update")
     if changes:
         return Change(ChangeKind.UPDATED, what, next(iter(changes)))
     if created:
         return Change(ChangeKind.CREATED, what, f"{created} consumers, from {plan.start_text}")
     return Change(ChangeKind.UNCHANGED, what)
+
+
+async def _read_again(client: Client, route: str, partition: int, start: Json) -> None:
+    """Deliver all messages anew: what was acknowledged is in the old place. The new one drops what it has already."""
+    name = consumer_name(route, partition)
+    body = {"seq": start.get("opt_start_seq", 1)}
+    await ask_unless(client, f"CONSUMER.RESET.{METRICS_STREAM}.{name}", body, frozenset())  # ADR-60 of the NATS project
 
 
 async def _create(client: Client, plan: RoutePlan, partition: int, start: Json) -> Json:
@@ -166,7 +186,7 @@ async def _create(client: Client, plan: RoutePlan, partition: int, start: Json) 
         "durable_name": name,
         **plan.wanted(partition),
         **start,
-        "metadata": {START_KEY: plan.start_text},
+        "metadata": {START_KEY: plan.start_text, SINK_KEY: plan.sink},
     }
     return await _send(client, plan.route, partition, config, "create")
 

@@ -31,8 +31,10 @@ class NoOptions(BaseModel):
     pass
 
 
-def route(name: str = "hq", subjects: tuple[str, ...] = ALL, start: Start = "beginning") -> Route:
-    return Route(name, subjects, start, SinkConfig("null", NoOptions(), Path("/"), f"null:{name}"))
+def route(
+    name: str = "hq", subjects: tuple[str, ...] = ALL, start: Start = "beginning", place: str | None = None
+) -> Route:
+    return Route(name, subjects, start, SinkConfig("null", NoOptions(), Path("/"), f"null:{place or name}"))
 
 
 def config(*routes: Route, max_bytes: int | None = None) -> Config:
@@ -66,7 +68,7 @@ async def publish(client: Client, site: str, kind: str = "scalars", run: str = "
     return (await client.jetstream().publish(f"metrics.{site}.{run}.{kind}.{WRITER}", b"x")).seq
 
 
-async def received(client: Client, name: str = "hq") -> list[str]:
+async def received(client: Client, name: str = "hq", *, acknowledge: bool = False) -> list[str]:
     subjects = []
     for partition in range(PARTITIONS):
         consumer = consumer_name(name, partition)
@@ -75,6 +77,8 @@ async def received(client: Client, name: str = "hq") -> list[str]:
             pull = await client.jetstream().pull_subscribe_bind(consumer, stream=METRICS_STREAM)
             messages = await pull.fetch(info.num_pending, timeout=5)
             subjects += [message.subject for message in messages]
+            for message in messages if acknowledge else []:
+                await message.ack_sync()
             assert {parse_stored(message.subject)[0] for message in messages} == {partition}
     return subjects
 
@@ -214,6 +218,26 @@ async def test_changed_subjects_update_the_consumers_and_keep_the_position(clien
     await publish(client, "b")
     await publish(client, "a")
     assert [subject.split(".")[2] for subject in await received(client)] == ["a"]
+
+
+@pytest.mark.parametrize(("start", "count"), [("beginning", 5), ("new", 3)])
+async def test_a_route_that_writes_to_another_place_fills_it_from_its_start(
+    client: Client, start: Start, count: int
+) -> None:
+    await declare(client)
+    for number in range(2):
+        await publish(client, f"early-{number}")
+    await declare(client, route(start=start))
+    for number in range(3):
+        await publish(client, f"late-{number}")
+    assert len(await received(client, acknowledge=True)) == count
+    moved = route(start=start, place="elsewhere")
+    assert (await declare(client, moved, dry_run=True))["route hq"] == ChangeKind.UPDATED
+    assert await received(client) == []
+    assert (await declare(client, moved))["route hq"] == ChangeKind.UPDATED
+    assert len(await received(client, acknowledge=True)) == count
+    assert (await declare(client, moved))["route hq"] == ChangeKind.UNCHANGED
+    assert await received(client) == []
 
 
 async def test_a_route_that_left_the_file_keeps_its_position_and_is_named(client: Client) -> None:
