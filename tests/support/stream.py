@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nats.aio.client import Client
 
 from sitewire.broker_config.model import Broker, Collect, Config, Embedded, Route, SinkConfig, Start
-from sitewire.broker_config.names import PARTITIONS
+from sitewire.broker_config.names import METRICS_STREAM, PARTITIONS, RECEIPTS_STREAM, consumer_name
 from sitewire.broker_config.topology import apply, plan
 from sitewire.schemas.account import Account, ClassAccount, encode_account
 from sitewire.schemas.codec import encode_envelope, pack_record
 from sitewire.schemas.hole import Hole
+from sitewire.schemas.receipt import Receipt, decode_receipt
 from sitewire.schemas.record import Kind, Record, RecordClass
-from sitewire.schemas.subject import RunKey, Subject, account_subject
+from sitewire.schemas.subject import RunKey, Subject, account_subject, receipt_subject
 from sitewire.workers.sinks.null import NullOptions
 
 RUN = RunKey("clinic", "job")
@@ -79,3 +81,19 @@ def neighbours(count: int) -> list[RunKey]:
     """Return runs that share the partition of ``RUN``."""
     runs = (RunKey(RUN.site, f"other-{number}") for number in range(1000))
     return [run for run in runs if partition_of(run) == partition_of(RUN)][:count]
+
+
+async def acknowledged(client: Client) -> None:
+    """Wait until nothing of the partition is on its way."""
+    async with asyncio.timeout(30):
+        while True:
+            info = await client.jsm().consumer_info(METRICS_STREAM, consumer_name("hq", partition_of(RUN)))
+            if not info.num_pending and not info.num_ack_pending:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def receipt_of(client: Client, run: RunKey = RUN) -> Receipt:
+    """Return the receipt of a run."""
+    message = await client.jsm().get_msg(RECEIPTS_STREAM, subject=receipt_subject("hq", run))
+    return decode_receipt(message.data or b"")

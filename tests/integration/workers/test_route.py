@@ -8,37 +8,22 @@ import random
 import pytest
 from nats.aio.client import Client
 
-from sitewire.broker_config.names import METRICS_STREAM, RECEIPTS_STREAM, consumer_name
+from sitewire.broker_config.names import METRICS_STREAM, consumer_name
 from sitewire.schemas.codec import encode_envelope, pack_record
 from sitewire.schemas.hole import Hole, HoleName
-from sitewire.schemas.receipt import Receipt, StreamKey, decode_receipt
+from sitewire.schemas.receipt import StreamKey
 from sitewire.schemas.record import Kind, Record, RecordClass
-from sitewire.schemas.subject import RunKey, Subject, new_writer, receipt_subject
-from sitewire.workers import gaps, run_delivery
+from sitewire.schemas.subject import Subject, new_writer
+from sitewire.workers import run_delivery
 from sitewire.workers.errors import SinkUnavailable
 from sitewire.workers.route import RoutePartition
 from sitewire.workers.sinks.null import NullSink
 from support.memory_sink import Place, Running, nothing
-from support.stream import RUN, SCALARS, WRITER, body, neighbours, partition_of, scalar, send, tell
+from support.stream import RUN, SCALARS, WRITER, acknowledged, neighbours, partition_of, receipt_of, send
 
 pytestmark = pytest.mark.nats
 
 KEY = StreamKey(WRITER, SCALARS)
-
-
-async def acknowledged(client: Client) -> None:
-    """Wait until nothing of the partition is on its way."""
-    async with asyncio.timeout(30):
-        while True:
-            info = await client.jsm().consumer_info(METRICS_STREAM, consumer_name("hq", partition_of(RUN)))
-            if not info.num_pending and not info.num_ack_pending:
-                return
-            await asyncio.sleep(0.02)
-
-
-async def receipt_of(client: Client, run: RunKey = RUN) -> Receipt:
-    message = await client.jsm().get_msg(RECEIPTS_STREAM, subject=receipt_subject("hq", run))
-    return decode_receipt(message.data or b"")
 
 
 async def test_envelopes_that_overlap_and_come_twice_are_written_once(
@@ -134,72 +119,6 @@ async def test_one_run_in_trouble_does_not_stop_the_others(client: Client, place
         await place.until(RUN, KEY, 5)
 
 
-def bad_messages() -> dict[str, tuple[RecordClass, str, bytes]]:
-    """Class and writer of the subject, and a body that does not fit."""
-    packed = [pack_record(scalar(0))]
-    good = encode_envelope(WRITER, SCALARS, 0, packed)
-    return {
-        "no MessagePack at all": (SCALARS, WRITER, b"\xc1 nothing"),
-        "empty": (SCALARS, WRITER, b""),
-        "another version": (SCALARS, WRITER, good.replace(b"\xa1v\x01", b"\xa1v\x02", 1)),
-        "a writer that is not the subject's": (SCALARS, WRITER, encode_envelope("cd" * 16, SCALARS, 0, packed)),
-        "a class that is not the subject's": (RecordClass.MEDIA, WRITER, good),
-        "a subject without a writer": (SCALARS, "somebody", good),
-        "an array that announces four billion items": (SCALARS, WRITER, good[:-20] + b"\xdd\xff\xff\xff\xff"),
-    }
-
-
-@pytest.mark.parametrize("name", bad_messages())
-async def test_a_message_that_is_no_envelope_is_put_aside_and_stops_nobody(
-    client: Client, place: Place, running: Running, name: str
-) -> None:
-    record_class, writer, data = bad_messages()[name]
-    site, run = RUN.tokens
-    await client.jetstream().publish(f"metrics.{site}.{run}.{record_class}.{writer}", data)
-    await send(client, 0, 5)
-    async with running() as owner:
-        await place.until(RUN, KEY, 5)
-        await acknowledged(client)
-        assert owner.unreadable == 1
-    assert place.indexes == {(RUN, KEY): list(range(5))}
-
-
-async def test_a_bad_message_is_reported_once_and_not_for_each_copy(
-    client: Client, place: Place, running: Running, caplog: pytest.LogCaptureFixture
-) -> None:
-    for _ in range(20):
-        await client.jetstream().publish(str(Subject(RUN, SCALARS, WRITER)), b"junk")
-    await send(client, 0, 1)
-    async with running() as owner:
-        await place.until(RUN, KEY, 1)
-        await acknowledged(client)
-        assert owner.unreadable == 20
-    assert sum("is not an envelope" in record.message for record in caplog.records) == 1
-
-
-async def test_the_site_of_a_record_is_that_of_the_subject_whatever_the_body_says(
-    client: Client, place: Place, running: Running
-) -> None:
-    liar = Record(Kind.SCALAR, "metrics.victim.job.scalars", 1.0, 1.7e9, 0, context="victim")
-    envelope = encode_envelope(WRITER, SCALARS, 0, [pack_record(liar)], experiment="victim")
-    await client.jetstream().publish(str(Subject(RUN, SCALARS, WRITER)), envelope)
-    async with running():
-        await place.until(RUN, KEY, 1)
-    assert place.committed.keys() == {RUN}
-
-
-async def test_a_token_in_a_second_spelling_is_not_taken_for_the_site(
-    client: Client, place: Place, running: Running
-) -> None:
-    # "clini=63" would read as "clinic", another's name.
-    for spelling in ("clini=63", "clinic=2"):
-        await client.jetstream().publish(f"metrics.{spelling}.job.scalars.{WRITER}", body(0, 3))
-    await send(client, 0, 1)
-    async with running():
-        await place.until(RUN, KEY, 1)
-    assert place.indexes[RUN, KEY] == [0]
-
-
 async def test_a_kind_that_the_sink_cannot_hold_is_refused_and_counted(
     client: Client, place: Place, running: Running
 ) -> None:
@@ -226,76 +145,6 @@ async def test_holes_are_counted_by_name_and_written_as_nothing(client: Client, 
     position = (await receipt_of(client)).positions[KEY]
     assert position.holes == {HoleName.DROPPED: 3, HoleName.DAMAGED: 1}
     assert (position.delivered, position.gaps, position.next) == (6, 4, 10)
-
-
-async def test_a_gap_that_the_spool_can_still_fill_is_waited_for(
-    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
-    monkeypatch.setattr(run_delivery, "LOOK_AGAIN", 0.05)
-    await tell(client, {SCALARS: (20, 20, 0)})
-    await send(client, 0, 5)
-    await send(client, 10, 20)
-    async with running():
-        await place.until(RUN, KEY, 5)
-        await asyncio.sleep(0.5)  # several looks
-        assert place.committed[RUN][KEY].next == 5
-        await send(client, 5, 10)
-        await place.until(RUN, KEY, 20)
-        await acknowledged(client)
-    assert place.indexes[RUN, KEY] == list(range(20))
-    assert (await receipt_of(client)).positions[KEY].gaps == 0
-
-
-async def test_a_gap_that_nobody_can_fill_any_more_is_a_hole_called_expired(
-    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
-    monkeypatch.setattr(run_delivery, "LOOK_AGAIN", 0.05)
-    await send(client, 0, 5)
-    await send(client, 10, 20)
-    await tell(client, {SCALARS: (20, 20, 7)})  # 7 to 9 could still come
-    async with running():
-        await place.until(RUN, KEY, 5)
-        await asyncio.sleep(0.3)
-        assert place.committed[RUN][KEY].next == 5
-        await tell(client, {SCALARS: (20, 20, 10)})
-        await place.until(RUN, KEY, 20)
-        await acknowledged(client)
-    position = (await receipt_of(client)).positions[KEY]
-    assert place.indexes[RUN, KEY] == [*range(5), *range(10, 20)]
-    assert position.holes == {HoleName.EXPIRED: 5}
-
-
-@pytest.mark.parametrize("account", ["no account", "an account without this class"])
-async def test_a_writer_that_nobody_accounts_for_is_not_waited_for_without_end(
-    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch, account: str
-) -> None:
-    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
-    monkeypatch.setattr(run_delivery, "LOOK_AGAIN", 0.05)
-    monkeypatch.setattr(gaps, "UNACCOUNTED", 0.4)
-    if account != "no account":
-        await tell(client, {RecordClass.RUN: (1, 1, 0)})
-    await send(client, 10, 20)
-    async with running():
-        await place.until(RUN, KEY, 20)
-    assert place.indexes[RUN, KEY] == list(range(10, 20))
-
-
-async def test_what_is_missing_is_read_from_the_stream_where_a_consumer_will_not_bring_it(
-    client: Client, place: Place, running: Running
-) -> None:
-    # Acknowledged by an owner that died before its commit reached the disk, say: never delivered again.
-    await send(client, 0, 5)
-    await send(client, 5, 10)
-    consumer = consumer_name("hq", partition_of(RUN))
-    subscription = await client.jetstream().pull_subscribe_bind(consumer, METRICS_STREAM)
-    for message in await subscription.fetch(2):
-        await message.ack_sync()
-    await send(client, 10, 15)
-    async with running():
-        await place.until(RUN, KEY, 15)
-    assert place.indexes[RUN, KEY] == list(range(15))
 
 
 async def test_a_route_that_begins_in_the_middle_takes_each_writer_from_its_first_message_there(
@@ -391,19 +240,6 @@ async def test_stopping_commits_and_acknowledges_what_is_there(client: Client, p
     assert place.indexes[RUN, KEY] == list(range(position))
     assert (await receipt_of(client)).positions[KEY].next == position
     assert place.log[-1] == "close sink"
-
-
-async def test_accounts_of_garbage_do_not_stop_a_gap_from_being_judged(
-    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
-    monkeypatch.setattr(run_delivery, "LOOK_AGAIN", 0.05)
-    monkeypatch.setattr(gaps, "UNACCOUNTED", 0.3)
-    await client.jetstream().publish(f"account.{'.'.join(RUN.tokens)}.{WRITER}", b"\xc1")
-    await send(client, 4, 6)
-    async with running():
-        await place.until(RUN, KEY, 6)
-    assert place.committed[RUN][KEY].holes == {HoleName.EXPIRED: 4}
 
 
 def _waiting(owner: RoutePartition) -> int:

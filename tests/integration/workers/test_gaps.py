@@ -1,0 +1,103 @@
+"""Indexes that are missing: read from the stream, waited for, or declared gone."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from nats.aio.client import Client
+
+from sitewire.broker_config.names import METRICS_STREAM, consumer_name
+from sitewire.schemas.hole import HoleName
+from sitewire.schemas.receipt import StreamKey
+from sitewire.schemas.record import RecordClass
+from sitewire.workers import gaps, run_delivery
+from support.memory_sink import Place, Running
+from support.stream import RUN, SCALARS, WRITER, acknowledged, partition_of, receipt_of, send, tell
+
+pytestmark = pytest.mark.nats
+
+KEY = StreamKey(WRITER, SCALARS)
+
+
+async def test_a_gap_that_the_spool_can_still_fill_is_waited_for(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(run_delivery, "LOOK_AGAIN", 0.05)
+    await tell(client, {SCALARS: (20, 20, 0)})
+    await send(client, 0, 5)
+    await send(client, 10, 20)
+    async with running():
+        await place.until(RUN, KEY, 5)
+        await asyncio.sleep(0.5)  # several looks
+        assert place.committed[RUN][KEY].next == 5
+        await send(client, 5, 10)
+        await place.until(RUN, KEY, 20)
+        await acknowledged(client)
+    assert place.indexes[RUN, KEY] == list(range(20))
+    assert (await receipt_of(client)).positions[KEY].gaps == 0
+
+
+async def test_a_gap_that_nobody_can_fill_any_more_is_a_hole_called_expired(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(run_delivery, "LOOK_AGAIN", 0.05)
+    await send(client, 0, 5)
+    await send(client, 10, 20)
+    await tell(client, {SCALARS: (20, 20, 7)})  # 7 to 9 could still come
+    async with running():
+        await place.until(RUN, KEY, 5)
+        await asyncio.sleep(0.3)
+        assert place.committed[RUN][KEY].next == 5
+        await tell(client, {SCALARS: (20, 20, 10)})
+        await place.until(RUN, KEY, 20)
+        await acknowledged(client)
+    position = (await receipt_of(client)).positions[KEY]
+    assert place.indexes[RUN, KEY] == [*range(5), *range(10, 20)]
+    assert position.holes == {HoleName.EXPIRED: 5}
+
+
+@pytest.mark.parametrize("account", ["no account", "an account without this class"])
+async def test_a_writer_that_nobody_accounts_for_is_not_waited_for_without_end(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch, account: str
+) -> None:
+    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(run_delivery, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(gaps, "UNACCOUNTED", 0.4)
+    if account != "no account":
+        await tell(client, {RecordClass.RUN: (1, 1, 0)})
+    await send(client, 10, 20)
+    async with running():
+        await place.until(RUN, KEY, 20)
+    assert place.indexes[RUN, KEY] == list(range(10, 20))
+
+
+async def test_what_is_missing_is_read_from_the_stream_where_a_consumer_will_not_bring_it(
+    client: Client, place: Place, running: Running
+) -> None:
+    # Acknowledged by an owner that died before its commit reached the disk, say: never delivered again.
+    await send(client, 0, 5)
+    await send(client, 5, 10)
+    consumer = consumer_name("hq", partition_of(RUN))
+    subscription = await client.jetstream().pull_subscribe_bind(consumer, METRICS_STREAM)
+    for message in await subscription.fetch(2):
+        await message.ack_sync()
+    await send(client, 10, 15)
+    async with running():
+        await place.until(RUN, KEY, 15)
+    assert place.indexes[RUN, KEY] == list(range(15))
+
+
+async def test_accounts_of_garbage_do_not_stop_a_gap_from_being_judged(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(run_delivery, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(gaps, "UNACCOUNTED", 0.3)
+    await client.jetstream().publish(f"account.{'.'.join(RUN.tokens)}.{WRITER}", b"\xc1")
+    await send(client, 4, 6)
+    async with running():
+        await place.until(RUN, KEY, 6)
+    assert place.committed[RUN][KEY].holes == {HoleName.EXPIRED: 4}
