@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import time
 from typing import TYPE_CHECKING
 
+from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.deploy.cli.arguments import Commands, add_config, add_timeout, command
 
 if TYPE_CHECKING:
@@ -53,9 +55,13 @@ async def drain(config: Config, timeout: float) -> list[str]:  # noqa: ASYNC109 
     left = ["nothing could be looked at in time"]
     try:
         async with asyncio.timeout(timeout):
+            began = time.monotonic()
             while left := await _left(config):
+                heed_cancellation()
                 _progress(left)
-                await asyncio.sleep(LOOK_INTERVAL)
+                # A look reads all that waits in the spool: with gigabytes there, not twice a second.
+                await asyncio.sleep(max(LOOK_INTERVAL, 3 * (time.monotonic() - began)))
+                began = time.monotonic()
     except TimeoutError:
         pass  # what is left says it
     return left
