@@ -30,7 +30,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         names = [config.route(name).name for name in options.route]
     except NotThere as error:
-        options.parser.error(str(error))
+        parser: argparse.ArgumentParser = options.parser
+        parser.error(str(error))
 
     async def until_stopped() -> None:
         with stop_on_signals() as stop:
