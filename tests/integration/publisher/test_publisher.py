@@ -193,6 +193,21 @@ async def test_a_broker_that_has_forgotten_is_sent_everything_that_is_still_held
     assert steps(await stored(client, writer.directory.path.name)) == identity(4000)
 
 
+async def test_a_stream_whose_sequences_go_back_is_sent_everything_though_the_account_is_as_it_was(
+    client: Client, nats_server: NatsServer, spool: Spool
+) -> None:
+    writer = await spool.writer()
+    publisher = started(spool.publisher(nats_server.url), writer)
+    await log(writer, 0, 3000)
+    assert await asyncio.to_thread(publisher.flush, 20)
+    await client.jsm().delete_stream(METRICS_STREAM)
+    await declare(client)
+    await log(writer, 3000, 4000)
+    await asyncio.to_thread(writer.finish)
+    assert await asyncio.to_thread(publisher.stop, 30)
+    assert steps(await stored(client, writer.directory.path.name)) == identity(4000)
+
+
 async def test_two_publishers_of_one_writer_do_not_both_send(
     client: Client, nats_server: NatsServer, spool: Spool
 ) -> None:

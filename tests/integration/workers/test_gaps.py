@@ -101,3 +101,21 @@ async def test_accounts_of_garbage_do_not_stop_a_gap_from_being_judged(
     async with running():
         await place.until(RUN, KEY, 6)
     assert place.committed[RUN][KEY].holes == {HoleName.EXPIRED: 4}
+
+
+async def test_what_a_dead_writer_never_published_is_waited_for_however_long_nothing_is_heard(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(run_delivery, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(gaps, "UNHEARD", 0.1)
+    await tell(client, {SCALARS: (20, 5, 0)}, alive=False)
+    await send(client, 0, 5)
+    await send(client, 10, 20)
+    async with running():
+        await place.until(RUN, KEY, 5)
+        await asyncio.sleep(0.5)  # several looks, and longer than UNHEARD
+        assert place.committed[RUN][KEY].next == 5
+        await tell(client, {SCALARS: (20, 20, 0)}, alive=False)
+        await place.until(RUN, KEY, 20)
+    assert place.indexes[RUN, KEY] == [*range(5), *range(10, 20)]
