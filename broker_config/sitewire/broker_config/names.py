@@ -18,6 +18,12 @@ METRICS_STREAM: Final = "METRICS"
 ACCOUNTS_STREAM: Final = "ACCOUNTS"
 RECEIPTS_STREAM: Final = "RECEIPTS"
 
+LEASES_BUCKET: Final = "LEASES"
+"""Who lives, and who owns which unit of work."""
+
+PARKED_BUCKET: Final = "PARKED"
+"""Runs that are read again later from the stream, and from where."""
+
 PARTITIONS: Final = 8
 """Units in which work is split. Part of every stored subject: another number is a new stream."""
 

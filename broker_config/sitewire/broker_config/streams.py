@@ -14,7 +14,14 @@ from nats.aio.client import Client
 from sitewire.broker_config.change import Change, ChangeKind, differences
 from sitewire.broker_config.jetstream_api import NO_STORAGE, STREAM_EXISTS, STREAM_MISSING, Json, ask_unless
 from sitewire.broker_config.model import Broker
-from sitewire.broker_config.names import ACCOUNTS_STREAM, METRICS_STREAM, PARTITIONS, RECEIPTS_STREAM
+from sitewire.broker_config.names import (
+    ACCOUNTS_STREAM,
+    LEASES_BUCKET,
+    METRICS_STREAM,
+    PARKED_BUCKET,
+    PARTITIONS,
+    RECEIPTS_STREAM,
+)
 from sitewire.schemas.subject import ACCOUNT, METRICS, RECEIPT
 
 DEFAULT_MAX_BYTES: Final = 10 * 1024**3
@@ -72,7 +79,22 @@ def plan_streams(broker: Broker) -> tuple[StreamPlan, ...]:
         StreamPlan(METRICS_STREAM, metrics, not bound, embedded.store if embedded is not None else None),
         StreamPlan(ACCOUNTS_STREAM, {**latest, "subjects": [f"{ACCOUNT}.*.*.*"]}),
         StreamPlan(RECEIPTS_STREAM, {**latest, "subjects": [f"{RECEIPT}.*.*.*"]}),
+        _plan_bucket(LEASES_BUCKET),
+        _plan_bucket(PARKED_BUCKET),
     )
+
+
+def _plan_bucket(name: str) -> StreamPlan:
+    """Return the stream that a key-value bucket is (ADR-8 of the NATS project); deleted keys' markers expire."""
+    wanted = {
+        **_COMMON,
+        "subjects": [f"$KV.{name}.>"],
+        "discard": "new",
+        "max_msgs_per_subject": 1,
+        "allow_rollup_hdrs": True,
+        "allow_msg_ttl": True,
+    }
+    return StreamPlan(f"KV_{name}", wanted)
 
 
 async def apply_stream(client: Client, plan: StreamPlan, *, dry_run: bool) -> Change:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from nats.aio.client import Client
-from nats.js.api import ConsumerConfig, DeliverPolicy
 
-from sitewire.broker_config.errors import NotThere, mapped_errors
+from sitewire.broker_config.errors import NotThere
+from sitewire.broker_config.latest import read_latest
 from sitewire.broker_config.model import Config, Route
 from sitewire.broker_config.names import ACCOUNTS_STREAM, RECEIPTS_STREAM, stored_filters
 from sitewire.broker_config.patterns import contains
@@ -26,7 +26,6 @@ from sitewire.schemas.receipt import Position, Receipt, StreamKey, decode_receip
 from sitewire.schemas.subject import RunKey, Subject, parse_account_subject, parse_receipt_subject
 
 SILENT_AFTER = 90.0  # seconds: three of the heartbeats that a living writer's account gives
-_READ_TIMEOUT = 5.0  # seconds for one message of a state stream
 
 
 class RunState(StrEnum):
@@ -104,16 +103,16 @@ async def read_books(client: Client) -> Books:
         BrokerError: the broker could not be read.
     """
     accounts: dict[RunKey, dict[str, Heard]] = {}
-    for subject, data, stored in await _latest(client, ACCOUNTS_STREAM):
+    for item in await read_latest(client, ACCOUNTS_STREAM):
         try:
-            run, writer = parse_account_subject(subject)
-            accounts.setdefault(run, {})[writer] = Heard(decode_account(data), stored)
+            run, writer = parse_account_subject(item.subject)
+            accounts.setdefault(run, {})[writer] = Heard(decode_account(item.data), item.time)
         except SchemaError:
             continue  # not ours to show; nobody can be charged with it
     receipts: dict[tuple[str, RunKey], Receipt] = {}
-    for subject, data, _ in await _latest(client, RECEIPTS_STREAM):
+    for item in await read_latest(client, RECEIPTS_STREAM):
         try:
-            receipts[parse_receipt_subject(subject)] = decode_receipt(data)
+            receipts[parse_receipt_subject(item.subject)] = decode_receipt(item.data)
         except SchemaError:
             continue
     return Books(accounts, receipts)
@@ -231,23 +230,3 @@ def _any_crashed(accounts: Sequence[Account]) -> bool:
     # One that died and was followed by another attempt has been resumed.
     latest = max((account.started for account in accounts), default=0.0)
     return any(not account.alive and not account.ended and account.started >= latest for account in accounts)
-
-
-async def _latest(client: Client, stream: str) -> list[tuple[str, bytes, float]]:
-    """Return subject, data and time of the last message of every subject of a state stream."""
-    with mapped_errors():
-        context = client.jetstream()
-        info = await context.stream_info(stream)
-        if not info.state.messages:
-            return []
-        config = ConsumerConfig(deliver_policy=DeliverPolicy.LAST_PER_SUBJECT)
-        subscription = await context.subscribe(">", stream=stream, ordered_consumer=True, config=config)
-        found: list[tuple[str, bytes, float]] = []
-        try:
-            while True:
-                message = await subscription.next_msg(timeout=_READ_TIMEOUT)
-                found.append((message.subject, message.data, message.metadata.timestamp.timestamp()))
-                if message.metadata.num_pending == 0:
-                    return found
-        finally:
-            await subscription.unsubscribe()
