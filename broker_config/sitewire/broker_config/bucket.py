@@ -29,7 +29,7 @@ class Entry:
 
 
 class Bucket:
-    """One bucket. Every method may raise ``BrokerError``; those that write raise ``Conflict`` if somebody was faster."""
+    """One bucket. Every method may raise ``BrokerError``; those that write, ``Conflict``: somebody was faster."""
 
     def __init__(self, client: Client, name: str) -> None:
         self.subject = f"$KV.{name}.>"

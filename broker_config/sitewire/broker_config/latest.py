@@ -87,7 +87,7 @@ _SERVERS: Final = frozenset(
 
 
 def _seconds(text: str) -> float:
-    return datetime.fromisoformat(text[:26].rstrip("Z") + "+00:00").timestamp() if text else 0.0
+    return datetime.fromisoformat(text).timestamp() if text else 0.0
 
 
 async def _by_consumer(client: Client, stream: str, subject: str) -> list[Latest]:
