@@ -29,6 +29,7 @@ class Place:
         committed: per run, its positions.
         opened: how often each run was opened.
         log: what happened, in words.
+        on_open: raised by ``open_run``, one each time.
         on_write: called before a batch is taken; what it raises, ``write`` raises.
         on_commit: called before a commit; what it raises, ``commit`` raises.
         after_commit: called behind one.
@@ -43,6 +44,7 @@ class Place:
         self.committed: dict[RunKey, dict[StreamKey, Position]] = {}
         self.opened: defaultdict[RunKey, int] = defaultdict(int)
         self.log: list[str] = []
+        self.on_open: list[Exception] = []
         self.on_write: list[Exception] = []
         self.on_commit: list[Exception] = []
         self.after_commit: list[Exception] = []
@@ -126,6 +128,8 @@ class MemorySink(Sink):
 
     async def open_run(self, key: RunKey, experiment: str, known: Mapping[StreamKey, Position]) -> RunSink:
         await self._place.gates.get(key, self._place.gate).wait()
+        if self._place.on_open:
+            raise self._place.on_open.pop()
         self._place.opened[key] += 1
         return MemoryRun(self._place, key)
 

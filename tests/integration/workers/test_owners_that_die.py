@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from sitewire.broker_config.names import METRICS_STREAM, RECEIPTS_STREAM, consumer_name
 from sitewire.schemas.receipt import StreamKey, decode_receipt
 from sitewire.schemas.subject import receipt_subject
-from sitewire.workers import gaps, route, run_delivery
+from sitewire.workers import gaps, reporting, route, run_delivery
 from sitewire.workers.route import RoutePartition
 from sitewire.workers.sinks.contract import Sink
 from sitewire.workers.sinks.jsonl.sink import JsonlSink
@@ -47,6 +47,7 @@ async def until_told_first(client: Client) -> None:
 async def test_a_worker_that_dies_between_acknowledgement_and_receipt_leaves_no_old_receipt_for_ever(
     client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(reporting, "PERIOD", 60)
     monkeypatch.setattr(run_delivery, "PERIOD", 60)
     with pytest.raises(ExceptionGroup, match="unhandled errors"):  # noqa: PT012  it is this block that dies
         async with running():

@@ -107,6 +107,22 @@ async def test_a_sink_that_fails_is_closed_and_opened_again_and_holds_each_recor
     assert (await receipt_of(client)).duplicates == 0  # what a failed attempt wrote has not come twice
 
 
+async def test_what_came_twice_is_counted_though_the_sink_could_not_be_opened_at_first(
+    client: Client, place: Place, running: Running
+) -> None:
+    await send(client, 0, 5)
+    async with running():
+        await place.until(RUN, KEY, 5)
+        await acknowledged(client)
+    await send(client, 0, 5)
+    await send(client, 5, 8)
+    place.on_open.append(SinkUnavailable("a mount that is late"))
+    async with running():
+        await place.until(RUN, KEY, 8)
+        await acknowledged(client)
+    assert (await receipt_of(client)).duplicates == 5
+
+
 async def test_one_run_in_trouble_does_not_stop_the_others(client: Client, place: Place, running: Running) -> None:
     (other,) = neighbours(1)
     place.gates[RUN] = asyncio.Event()

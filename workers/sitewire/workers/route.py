@@ -16,9 +16,11 @@ from sitewire.schemas.errors import SchemaError
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.arrival import Arrival, arrive
 from sitewire.workers.gaps import GapFiller
+from sitewire.workers.point import Point, reached
 from sitewire.workers.pull import Pull
 from sitewire.workers.receipts import ReceiptBook
-from sitewire.workers.run_delivery import RouteContext, RunDelivery
+from sitewire.workers.route_context import RouteContext
+from sitewire.workers.run_delivery import RunDelivery
 from sitewire.workers.sinks.contract import Sink
 from sitewire.workers.stream import Stream
 
@@ -56,7 +58,7 @@ class RoutePartition:
         stream = Stream(client)
         self._settled = asyncio.Event()
         book = ReceiptBook(client, route)
-        self._context = RouteContext(route, sink, stream, GapFiller(stream), book, start, self._settled)
+        self._context = RouteContext(route, partition, sink, stream, GapFiller(stream), book, start, self._settled)
         self._runs: dict[RunKey, tuple[RunDelivery, asyncio.Task[None]]] = {}
         self._said: set[str] = set()
 
@@ -91,7 +93,10 @@ class RoutePartition:
                     self._forget_sequences()
                     await self._reset()
                 await self._wait_for_room()
-                for message in await pull.fetch(FETCH_LIMIT):
+                messages = await pull.fetch(FETCH_LIMIT)
+                if messages:
+                    reached(Point.FETCHED)
+                for message in messages:
                     await self._hand_out(group, message)
                 await asyncio.sleep(0)  # what was handed out has to be written before there is room for more
 

@@ -1,0 +1,91 @@
+"""The messages of one run that are here and not acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+
+from sitewire.broker_config.errors import mapped_errors
+from sitewire.schemas.receipt import StreamKey
+from sitewire.workers.arrival import Arrival
+
+
+class Holding:
+    """What came, what is in work, and the one message that waits for its receipt.
+
+    The consumer's ``max_ack_pending`` bounds how many there can be, the partition's room how many bytes.
+
+    Attributes:
+        came: set when a message comes.
+        held: in work: not committed, or waiting for what is missing.
+        last: per numbering, the stream sequence of the last message that is committed.
+    """
+
+    def __init__(self) -> None:
+        self.came = asyncio.Event()
+        self.held: list[Arrival] = []
+        self.last: dict[StreamKey, int] = {}
+        self._inbox: deque[Arrival] = deque()
+        self._kept: list[Arrival] = []
+
+    @property
+    def size(self) -> int:
+        """Bytes of the messages that are here and not committed."""
+        return sum(arrival.size for arrival in (*self._inbox, *self.held))
+
+    @property
+    def unread(self) -> bool:
+        """Whether something has come that is not in work yet."""
+        return bool(self._inbox)
+
+    def put(self, arrival: Arrival) -> None:
+        """Take a message."""
+        self._inbox.append(arrival)
+        self.came.set()
+
+    def take(self) -> None:
+        """Have what came in work."""
+        self.held.extend(self._inbox)
+        self._inbox.clear()
+
+    def settle(self, upto: Mapping[StreamKey, int]) -> list[Arrival]:
+        """Return what is committed, and hold it no more.
+
+        Args:
+            upto: per numbering, the next index expected.
+        """
+        done = [arrival for arrival in self.held if arrival.envelope.end <= upto[arrival.key]]
+        self.held = [arrival for arrival in self.held if arrival.envelope.end > upto[arrival.key]]
+        for arrival in done:
+            self.last[arrival.key] = max(self.last.get(arrival.key, 0), arrival.sequence)
+        return done
+
+    async def acknowledge(self, done: Iterable[Arrival], *, keep_last: bool) -> None:
+        """Acknowledge what is committed; the last one only when its receipt is out.
+
+        Its coming again brings the run back, and with it the receipt, should this process die before.
+
+        Raises:
+            BrokerError: the connection is closed.
+        """
+        waiting = [*self._kept, *(arrival for arrival in done if arrival.message is not None)]
+        self._kept = waiting[-1:] if keep_last else []
+        for arrival in waiting[: len(waiting) - len(self._kept)]:
+            if arrival.message is not None:
+                with mapped_errors():
+                    await arrival.message.ack()
+
+    async def keep_alive(self) -> None:
+        """Tell the server that the messages here are worked on, so that it does not deliver them again.
+
+        Raises:
+            BrokerError: the connection is closed.
+        """
+        for arrival in self._all():
+            if arrival.message is not None:
+                with mapped_errors():
+                    await arrival.message.in_progress()
+
+    def _all(self) -> Iterator[Arrival]:
+        yield from (*self._inbox, *self.held, *self._kept)

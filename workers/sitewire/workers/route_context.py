@@ -1,0 +1,36 @@
+"""What the runs of one partition of a route share."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from sitewire.workers.gaps import GapFiller
+from sitewire.workers.receipts import ReceiptBook
+from sitewire.workers.sinks.contract import Sink
+from sitewire.workers.stream import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class RouteContext:
+    """What the runs of one partition of a route share.
+
+    Attributes:
+        name: the route's.
+        partition: which.
+        sink: open on the partition.
+        stream: what the broker stores.
+        gaps: finds what is missing.
+        book: the route's receipts.
+        start: the stream sequence that the route begins at; None for the beginning, where every base is 0.
+        settled: set whenever messages have been acknowledged.
+    """
+
+    name: str
+    partition: int
+    sink: Sink
+    stream: Stream
+    gaps: GapFiller
+    book: ReceiptBook
+    start: int | None
+    settled: asyncio.Event

@@ -1,0 +1,37 @@
+"""What keeps a run from being delivered, in words, and since when."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from sitewire.schemas.subject import RunKey
+
+_logger = logging.getLogger("sitewire.worker")
+
+
+class Trouble:
+    """The trouble of one run in one route; a change is logged, the same one again is not.
+
+    Attributes:
+        text: why the last attempt failed; None when it did not.
+        since: when the first of the present row of failures was, on the monotonic clock; None when there is none.
+    """
+
+    def __init__(self, route: str, run: RunKey) -> None:
+        self.text: str | None = None
+        self.since: float | None = None
+        self._route = route
+        self._run = run
+
+    def met(self, text: str) -> None:
+        """Note that an attempt failed."""
+        if self.since is None:
+            self.since = time.monotonic()
+        if text != self.text:
+            _logger.warning("route %s, %s/%s: %s; trying again", self._route, self._run.run, self._run.site, text)
+        self.text = text
+
+    def over(self) -> None:
+        """Note that it worked."""
+        self.text = self.since = None
