@@ -4,5 +4,5 @@ Lives here: the contract, what sinks share (``progress``, ``partition_lock``, ``
 built-in sinks, ``registry`` (entry points, group ``sitewire.sinks``) and ``testing``, the contract's
 tests for third parties. May be changed here: anything that ``testing`` still passes, and nothing
 that makes files written before unreadable. May import: ``sitewire.schemas``, ``sitewire.workers.errors``,
-pydantic, and a tracker's own libraries inside of its sink only, when it opens.
+``sitewire.workers.point``, pydantic, and a tracker's own libraries inside of its sink only, when it opens.
 """

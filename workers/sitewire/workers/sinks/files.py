@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from sitewire.workers.errors import SinkUnavailable, os_errors_as_ours
+from sitewire.workers.point import Point, reached, watched
 
 MAX_KEPT_OPEN: Final = 128
 """Files of this process that stay open from a write to its commit; the usual limit is 1024 descriptors in all.
@@ -40,6 +41,7 @@ class GrowingFile:
         """
         with os_errors_as_ours(path):
             make_folders(path.parent)
+            reached(Point.FILE_OPENING)
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
             sync_folder(path.parent)
         return cls(path)
@@ -53,7 +55,7 @@ class GrowingFile:
         with os_errors_as_ours(self.path):
             descriptor = self._open()
             try:
-                _write_all(descriptor, data)
+                _write(descriptor, data)
                 self.size += len(data)
                 if self._descriptor is None:
                     os.fsync(descriptor)  # nobody would see the error of a write-back after the close
@@ -136,6 +138,15 @@ def settle(path: Path) -> None:
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
     finally:
         os.close(descriptor)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    if watched():  # no test could come between the parts of one write, as a kill can
+        half = len(data) // 2
+        _write_all(descriptor, data[:half])
+        reached(Point.BATCH_TORN)
+        data = data[half:]
+    _write_all(descriptor, data)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

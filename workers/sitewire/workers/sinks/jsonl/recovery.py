@@ -12,6 +12,7 @@ from typing import BinaryIO, Final
 from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.record import RecordClass
 from sitewire.workers.errors import PlaceUnreadable
+from sitewire.workers.point import Point, reached
 from sitewire.workers.sinks.files import GrowingFile, settle, sync_folder
 from sitewire.workers.sinks.progress import advanced, read_fate
 
@@ -77,7 +78,9 @@ def file_name(record_class: RecordClass, number: int) -> str:
 
 def _recover_class(found: Recovered, folder: Path, record_class: RecordClass) -> None:
     writers: dict[bytes, _Line] = {}
-    for number in _numbers(folder, record_class):
+    numbers = _numbers(folder, record_class)
+    reached(Point.RUN_LISTED)
+    for number in numbers:
         path = folder / file_name(record_class, number)
         settle(path)
         with path.open("rb", buffering=0) as file:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.workers.errors import PlaceUnreadable
+from sitewire.workers.point import Point, reached
 from sitewire.workers.sinks.contract import Outcome
 from sitewire.workers.sinks.files import settle, sync_folder
 from sitewire.workers.sinks.progress import advanced
@@ -138,7 +139,9 @@ def _raise(error: OSError) -> None:
 
 
 def _last_index(folder: Path) -> FileIndex | None:
-    for path in our_files(folder):
+    paths = our_files(folder)
+    reached(Point.RUN_LISTED)
+    for path in paths:
         settle(path)
         index = read_index(path)
         if index.markers:
