@@ -17,6 +17,8 @@ from sitewire.schemas.wire import array, check, counts, index, is_text, is_time,
 
 _CLASSES = frozenset(RecordClass)
 _KEYS = frozenset({"v", "classes", "alive", "ended", "refused", "experiment", "started"})
+_OPTIONAL = frozenset({"forked", "failed", "stopped"})
+"""Left out where they say nothing: accounts that were written before there were such keys are the same bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,10 @@ class Account:
         refused: log calls that were refused and got no index, by reason.
         experiment: the run's experiment.
         started: when the writer began, seconds since the epoch.
+        forked: the writer is a forked child's, and the parent logs to the same run.
+        failed: its ``run_end`` says ``failed``.
+        stopped: when the writer was last seen alive, seconds since the epoch; 0.0 while it lives, and until all
+            that it left has been counted.
     """
 
     classes: Mapping[RecordClass, ClassAccount]
@@ -53,6 +59,9 @@ class Account:
     refused: Mapping[str, int] = field(default_factory=dict)
     experiment: str = "default"
     started: float = 0.0
+    forked: bool = False
+    failed: bool = False
+    stopped: float = 0.0
 
     @property
     def settled(self) -> bool:
@@ -62,7 +71,7 @@ class Account:
 
 def encode_account(account: Account) -> bytes:
     """Write an account as MessagePack."""
-    body = {
+    body: dict[str, object] = {
         "v": limits.SCHEMA_VERSION,
         "classes": {str(name): (c.assigned, c.published, c.held) for name, c in account.classes.items()},
         "alive": account.alive,
@@ -71,6 +80,8 @@ def encode_account(account: Account) -> bytes:
         "experiment": account.experiment,
         "started": account.started,
     }
+    more = {"forked": account.forked, "failed": account.failed, "stopped": account.stopped}
+    body |= {name: value for name, value in more.items() if value}
     return bytes(msgpack.packb(body))
 
 
@@ -81,8 +92,11 @@ def decode_account(data: bytes) -> Account:
         EnvelopeError: too large, malformed or of another version.
     """
     body = read_map(data, limits.MAX_STATE_BYTES)
-    check(body.keys() == _KEYS, "an account has the keys " + " ".join(sorted(_KEYS)))
-    check(type(body["alive"]) is bool and type(body["ended"]) is bool, "alive, ended: booleans")
+    check(_KEYS <= body.keys() <= _KEYS | _OPTIONAL, "an account has the keys " + " ".join(sorted(_KEYS)))
+    forked, failed, stopped = body.get("forked", False), body.get("failed", False), body.get("stopped", 0.0)
+    flags = (body["alive"], body["ended"], forked, failed)
+    check(all(type(flag) is bool for flag in flags), "alive, ended, forked, failed: booleans")
+    check(is_time(stopped), "stopped: a time")
     check(is_text(body["experiment"], limits.MAX_EXPERIMENT_BYTES), "experiment: a name")
     check(is_time(body["started"]), "started: a time")
     return Account(
@@ -92,6 +106,9 @@ def decode_account(data: bytes) -> Account:
         counts(body["refused"], "refused"),
         body["experiment"],
         body["started"],
+        forked,
+        failed,
+        stopped,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 from sitewire.schemas import limits
 from sitewire.schemas.account import Account, ClassAccount
 from sitewire.schemas.codec import KIND_NUMBER
+from sitewire.schemas.ending import Ending, EndingState
 from sitewire.schemas.hole import HoleName
 from sitewire.schemas.kind import RUN_ENDS
 from sitewire.schemas.receipt import Position
@@ -49,8 +50,9 @@ def _text(max_bytes: int) -> Schema:
     return {"type": "string", "minLength": 1, "maxLength": max_bytes, "x-max-bytes": max_bytes}
 
 
-def _map(required: Schema) -> Schema:
-    return {"type": "object", "required": list(required), "properties": required, "additionalProperties": False}
+def _map(required: Schema, optional: Schema | None = None) -> Schema:
+    properties = required | (optional or {})
+    return {"type": "object", "required": list(required), "properties": properties, "additionalProperties": False}
 
 
 def _tuple(*items: Schema, optional: int = 0) -> Schema:
@@ -146,7 +148,11 @@ def _account() -> Schema:
         "experiment": _text(limits.MAX_EXPERIMENT_BYTES),
         "started": _TIME,
     }
-    return _map({name: schema | _said(says, name) for name, schema in fields.items()})
+    optional = {"forked": {"type": "boolean"}, "failed": {"type": "boolean"}, "stopped": _TIME}
+    return _map(
+        {name: schema | _said(says, name) for name, schema in fields.items()},
+        {name: schema | _said(says, name) for name, schema in optional.items()},
+    )
 
 
 def _position() -> Schema:
@@ -164,7 +170,11 @@ def _receipt() -> Schema:
             "duplicates": _INDEX | {"description": "indexes that came again and were dropped"},
             "times": _tuple(_TIME, _TIME)
             | {"description": "of the earliest and the latest record delivered, 0.0 for none"},
-        }
+        },
+        {
+            "ending": _row_of(Ending, {"enum": [str(name) for name in EndingState]}, _INDEX | {"minimum": 1}, _TIME)
+            | {"description": "what the tracker was told last of the run's end; not there until it was"}
+        },
     )
 
 

@@ -13,6 +13,7 @@ import msgpack
 
 from sitewire.schemas import limits
 from sitewire.schemas.account import read_class
+from sitewire.schemas.ending import Ending, EndingState
 from sitewire.schemas.errors import MalformedEnvelope, SubjectError
 from sitewire.schemas.hole import HoleName
 from sitewire.schemas.record import RecordClass
@@ -20,6 +21,8 @@ from sitewire.schemas.subject import parse_writer
 from sitewire.schemas.wire import array, check, counts, index, is_text, is_time, read_map, shown
 
 _KEYS = frozenset({"v", "positions", "duplicates", "times", "sink"})
+_OPTIONAL = frozenset({"ending"})
+_ENDINGS = frozenset(EndingState)
 _HOLES = frozenset(HoleName)
 
 
@@ -73,6 +76,7 @@ class Receipt:
         duplicates: indexes that came again and were dropped; delivery's own count, not an index's fate.
         first_time: of the earliest record delivered, seconds since the epoch; 0.0 if there is none.
         last_time: of the latest one.
+        ending: what the sink was told last of the run's end; None if nothing was.
     """
 
     sink: str
@@ -80,11 +84,12 @@ class Receipt:
     duplicates: int = 0
     first_time: float = 0.0
     last_time: float = 0.0
+    ending: Ending | None = None
 
 
 def encode_receipt(receipt: Receipt) -> bytes:
     """Write a receipt as MessagePack."""
-    body = {
+    body: dict[str, object] = {
         "v": limits.SCHEMA_VERSION,
         "sink": receipt.sink,
         "positions": [
@@ -94,6 +99,8 @@ def encode_receipt(receipt: Receipt) -> bytes:
         "duplicates": receipt.duplicates,
         "times": (receipt.first_time, receipt.last_time),
     }
+    if (ending := receipt.ending) is not None:
+        body["ending"] = (str(ending.state), ending.attempt, ending.time)
     return bytes(msgpack.packb(body))
 
 
@@ -104,12 +111,13 @@ def decode_receipt(data: bytes) -> Receipt:
         EnvelopeError: too large, malformed or of another version.
     """
     body = read_map(data, limits.MAX_STATE_BYTES, limits.MAX_POSITIONS)
-    check(body.keys() == _KEYS, "a receipt has the keys " + " ".join(sorted(_KEYS)))
+    check(_KEYS <= body.keys() <= _KEYS | _OPTIONAL, "a receipt has the keys " + " ".join(sorted(_KEYS)))
     check(is_text(body["sink"], limits.MAX_STATE_BYTES), "sink: an identity")
     times = array(body["times"], "times")
     check(len(times) == 2 and all(map(is_time, times)), "times: [first, last]")
     positions = _read_positions(body["positions"])
-    return Receipt(body["sink"], positions, index(body["duplicates"], "duplicates"), times[0], times[1])
+    ending = _read_ending(body["ending"]) if "ending" in body else None
+    return Receipt(body["sink"], positions, index(body["duplicates"], "duplicates"), times[0], times[1], ending)
 
 
 def position_fields(position: Position) -> list[object]:
@@ -160,6 +168,16 @@ def _read_position(value: object) -> tuple[StreamKey, Position]:
     item = array(value, "positions")
     check(len(item) == 3, "positions: [writer, class, position]")
     return StreamKey(_read_writer(item[0]), read_class(item[1])), read_position(item[2])
+
+
+def _read_ending(value: object) -> Ending:
+    fields = array(value, "ending")
+    check(len(fields) == 3, "ending: [state, attempt, time]")
+    state, attempt, time = fields
+    check(type(state) is str and state in _ENDINGS, f"ending: unknown state {shown(state)}")
+    check(index(attempt, "ending") > 0, "ending: attempts are counted from 1")
+    check(is_time(time), "ending: not a time")
+    return Ending(EndingState(state), attempt, time)
 
 
 def _read_writer(value: object) -> str:

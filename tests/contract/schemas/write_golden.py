@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from sitewire.schemas import limits
 from sitewire.schemas.account import Account, ClassAccount, encode_account
 from sitewire.schemas.codec import encode_envelope, pack_record
+from sitewire.schemas.ending import Ending, EndingState
 from sitewire.schemas.envelope import Envelope
 from sitewire.schemas.hole import Hole, HoleName
 from sitewire.schemas.receipt import Position, Receipt, StreamKey, encode_receipt, position_fields
@@ -94,6 +95,15 @@ MESSAGES: dict[str, Message] = {
         started=TIME,
     ),
     "account_ended": Account({}, alive=False, ended=True),
+    "account_stopped": Account(
+        {RecordClass.RUN: ClassAccount(3, 3, 3)},
+        alive=False,
+        ended=True,
+        started=TIME,
+        forked=True,
+        failed=True,
+        stopped=TIME + 60.25,
+    ),
     "receipt": Receipt(
         "tensorboard:/srv/runs",
         {
@@ -104,6 +114,7 @@ MESSAGES: dict[str, Message] = {
         first_time=TIME,
         last_time=TIME + 0.5,
     ),
+    "receipt_ending": Receipt("jsonl:/srv/lines", {}, ending=Ending(EndingState.FAILED, 2, TIME + 60.25)),
 }
 
 
@@ -145,13 +156,19 @@ def describe(message: Message) -> dict[str, Any]:
             "refused": dict(message.refused),
             "experiment": message.experiment,
             "started": message.started,
-        }
+        } | _said({"forked": message.forked, "failed": message.failed, "stopped": message.stopped})
+    ending = message.ending
     return {
         "sink": message.sink,
         "positions": [[k.writer, k.record_class, position_fields(p)] for k, p in message.positions.items()],
         "duplicates": message.duplicates,
         "times": [message.first_time, message.last_time],
-    }
+    } | _said({"ending": None if ending is None else [ending.state, ending.attempt, ending.time]})
+
+
+def _said(optional: dict[str, Any]) -> dict[str, Any]:
+    """What is left out where it says nothing: vectors that are older than a key have none."""
+    return {name: value for name, value in optional.items() if value}
 
 
 def _plain(value: object) -> object:

@@ -23,6 +23,9 @@ accounts = st.builds(
     st.dictionaries(names, indexes, max_size=4),
     names,
     st.floats(0, limits.MAX_TIME, exclude_max=True),
+    st.booleans(),
+    st.booleans(),
+    st.floats(0, limits.MAX_TIME, exclude_max=True),
 )
 
 
@@ -39,6 +42,12 @@ def test_an_account_is_settled_when_nothing_is_left_to_publish(account: Account)
 def _body(**changes: object) -> bytes:
     account = Account({RecordClass.RUN: ClassAccount(3, 2, 1)}, True, False, {"nan": 4}, "mnist", 1.7e9)
     return msgpack.packb(msgpack.unpackb(encode_account(account)) | changes)
+
+
+def test_an_account_that_was_written_before_there_were_forked_failed_and_stopped_says_none_of_them() -> None:
+    account = decode_account(_body())
+    assert (account.forked, account.failed, account.stopped) == (False, False, 0.0)
+    assert not {"forked", "failed", "stopped"} & msgpack.unpackb(_body()).keys()
 
 
 @pytest.mark.parametrize(
@@ -60,6 +69,10 @@ def _body(**changes: object) -> bytes:
         {"experiment": b"mnist"},
         {"started": float("nan")},
         {"started": 1},
+        {"forked": 1},
+        {"failed": None},
+        {"stopped": 1},
+        {"stopped": -1.0},
         {"more": 1},
     ],
     ids=repr,

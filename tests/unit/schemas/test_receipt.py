@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sitewire.schemas import limits
+from sitewire.schemas.ending import Ending, EndingState
 from sitewire.schemas.errors import MalformedEnvelope
 from sitewire.schemas.hole import HoleName
 from sitewire.schemas.receipt import (
@@ -31,7 +32,10 @@ positions = st.builds(
 )
 keys = st.builds(StreamKey, st.binary(min_size=16, max_size=16).map(bytes.hex), st.sampled_from(RecordClass))
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
-receipts = st.builds(Receipt, names, st.dictionaries(keys, positions, max_size=5), counts, times, times)
+endings = st.builds(Ending, st.sampled_from(EndingState), st.integers(1, limits.MAX_INDEX), times)
+receipts = st.builds(
+    Receipt, names, st.dictionaries(keys, positions, max_size=5), counts, times, times, st.none() | endings
+)
 
 
 @given(receipts)
@@ -82,6 +86,12 @@ def _position(**changes: object) -> dict[str, object]:
         {"times": (1.0,)},
         {"times": (1.0, float("nan"))},
         {"times": (1, 2)},
+        {"ending": None},
+        {"ending": ("running", 1)},
+        {"ending": ("gone", 1, 1.0)},
+        {"ending": (b"running", 1, 1.0)},
+        {"ending": ("running", 0, 1.0)},
+        {"ending": ("running", 1, 1)},
         {"more": 1},
     ],
     ids=repr,
