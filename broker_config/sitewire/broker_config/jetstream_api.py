@@ -21,6 +21,7 @@ TIMEOUT_SECONDS: Final = 10.0
 CONSUMER_EXISTS: Final = frozenset({10148, 10105})
 """Error codes: a consumer of that name exists with another configuration."""
 CONSUMER_MISSING: Final = frozenset({10149, 10014})
+MESSAGE_MISSING: Final = frozenset({10037})
 STREAM_EXISTS: Final = frozenset({10058})
 STREAM_MISSING: Final = frozenset({10059})
 NO_STORAGE: Final = frozenset({10023, 10047})

@@ -29,6 +29,7 @@ _MEANINGS: Final = {
     "tuple_type": "must be a list",
     "string_type": "must be text",
     "int_type": "must be a whole number",
+    "float_type": "must be a number",
     "too_short": "must not be empty",
 }
 
@@ -76,7 +77,7 @@ class _Reader:
             for name, section in parsed.routes.items()
             if (sink := sinks[name]) is not None
         )
-        return Config(self._source.file, parsed.broker, parsed.collect, routes)
+        return Config(self._source.file, parsed.broker, parsed.collect, routes, parsed.keep)
 
     def _raw_routes(self) -> dict[str, Mapping[str, Any]]:
         raw = self._source.values.get("routes")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
@@ -140,6 +140,18 @@ class Collect(Section):
     spool: _Place = Field(default_factory=_default_spool)
 
 
+class Keep(Section):
+    """How much stays in the metrics stream of what every route has committed. What one has not, stays in any case.
+
+    Attributes:
+        share: of the stream's bound: what is committed is purged, the oldest first, while the stream is larger.
+        hours: purged after that time too, however small the stream is; without it never for its age.
+    """
+
+    share: float = Field(default=0.5, strict=True, gt=0, le=1, allow_inf_nan=False)
+    hours: float | None = Field(default=None, strict=True, gt=0, allow_inf_nan=False)
+
+
 class RouteSection(Section):
     """A route as it is written; its sink's keys are the sink type's own affair.
 
@@ -159,6 +171,7 @@ class FileSection(Section):
 
     broker: Broker
     collect: Collect = Field(default_factory=Collect)
+    keep: Keep = Field(default_factory=Keep)
     routes: Mapping[str, RouteSection] = Field(default_factory=dict)
 
 
@@ -205,12 +218,14 @@ class Config:
         broker: the broker.
         collect: the local spool.
         routes: in the order of the file.
+        keep: what the trimmer leaves.
     """
 
     file: Path
     broker: Broker
     collect: Collect
     routes: Sequence[Route]
+    keep: Keep = field(default_factory=Keep)
 
     def route(self, name: str) -> Route:
         """Return the route of that name.

@@ -100,8 +100,14 @@ def test_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert config.broker.embedded.store == tmp_path / ".sitewire" / "jetstream"
     assert config.collect.spool == Path.home() / ".sitewire" / "spool"
     assert config.routes == ()
+    assert (config.keep.share, config.keep.hours) == (0.5, None)
     monkeypatch.setenv("SITEWIRE_SPOOL", str(tmp_path / "elsewhere"))
     assert config_of(tmp_path, "broker: {embedded: {}}").collect.spool == tmp_path / "elsewhere"
+
+
+def test_what_is_to_be_kept(tmp_path: Path) -> None:
+    config = config_of(tmp_path, "broker: {embedded: {}}\nkeep: {share: 1, hours: 0.5}")
+    assert (config.keep.share, config.keep.hours) == (1.0, 0.5)
 
 
 def test_a_broker_elsewhere(tmp_path: Path) -> None:
@@ -172,6 +178,14 @@ def test_all_problems_are_said_at_once_each_in_its_line(tmp_path: Path) -> None:
         ("broker: {embedded: {host: 'a b'}}", "broker.embedded.host", "match"),
         ("broker: {embedded: {max_bytes: 10}}", "broker.embedded.max_bytes", "greater"),
         ("broker: {embedded: 3}", "broker.embedded", "must be a mapping"),
+        ("broker: {embedded: {}}\nkeep: {share: 0}", "keep.share", "greater than 0"),
+        ("broker: {embedded: {}}\nkeep: {share: 1.1}", "keep.share", "less than or equal to 1"),
+        ("broker: {embedded: {}}\nkeep: {share: .nan}", "keep.share", "finite"),
+        ("broker: {embedded: {}}\nkeep: {share: '0.5'}", "keep.share", "must be a number"),
+        ("broker: {embedded: {}}\nkeep: {hours: 0}", "keep.hours", "greater than 0"),
+        ("broker: {embedded: {}}\nkeep: {hours: true}", "keep.hours", "must be a number"),
+        ("broker: {embedded: {}}\nkeep: {hour: 3}", "keep.hour", "did you mean `hours`"),
+        ("broker: {embedded: {}}\nkeep: 0.5", "keep", "must be a mapping"),
         ("broker: {url: http://hub}", "broker.url", "nats://host:port"),
         ("broker: {embedded: {}}\nroutes: [a]", "routes", "must be a mapping"),
         ("broker: {embedded: {}}\nroutes: {a: {subjects: x, sink: {type: null}}}", "routes.a.subjects", "a list"),
