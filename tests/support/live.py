@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from tensorboard import context
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+from tensorboard.data.provider import RunTagFilter
 from tensorboard.data.server_ingester import SubprocessServerDataIngester, get_server_binary
 from tensorboard.util.grpc_util import ChannelCredsType
 
@@ -71,16 +72,22 @@ class LiveReader:
         last: what the last look showed.
     """
 
-    def __init__(self, read: Callable[[], Found]) -> None:
+    def __init__(self, read: Callable[[], Found], interval: float = RELOAD_INTERVAL) -> None:
         self.reads = 0
         self.complaints: list[str] = []
         self.last: Found = {}
         self._read = read
+        self._interval = interval
         self._stop = threading.Event()
+
+    @property
+    def points(self) -> int:
+        """How many it shows now."""
+        return sum(map(len, self.last.values()))
 
     def watch(self) -> None:
         """Look until told to stop, and once more."""
-        while not self._stop.wait(RELOAD_INTERVAL):
+        while not self._stop.wait(self._interval):
             self._look()
         self._look()
 
@@ -101,8 +108,8 @@ class LiveReader:
 
 
 @contextmanager
-def watching(folder: Path) -> Iterator[LiveReader]:
-    """Watch a run's folder as TensorBoard does, from before it exists, in a thread."""
+def watching(folder: Path, interval: float = RELOAD_INTERVAL) -> Iterator[LiveReader]:
+    """Watch a run's folder as TensorBoard does, from before it exists, in a thread; ``interval`` seconds a look."""
     state: list[Any] = []
 
     def read() -> Found:
@@ -112,18 +119,13 @@ def watching(folder: Path) -> Iterator[LiveReader]:
             state.append(_accumulator(folder))
         return _scalars(state[0].Reload())
 
-    with _in_thread(LiveReader(read)) as reader:
+    with _in_thread(LiveReader(read, interval)) as reader:
         yield reader
 
 
 @contextmanager
-def watching_data_server(logdir: Path, run: str) -> Iterator[LiveReader]:
-    """Watch a run through TensorBoard's data server, which its page uses by default.
-
-    Args:
-        logdir: the log directory.
-        run: the run's folder, relative to it.
-    """
+def data_server(logdir: Path) -> Iterator[Any]:
+    """Start TensorBoard's data server, which its page uses by default, on a log directory; give what asks it."""
     ingester = SubprocessServerDataIngester(
         server_binary=get_server_binary(),
         logdir=str(logdir),
@@ -134,21 +136,46 @@ def watching_data_server(logdir: Path, run: str) -> Iterator[LiveReader]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # TensorBoard forgets the process that it has started
         ingester.start()
-    provider, request = ingester.data_provider, context.RequestContext()
+    try:
+        yield ingester.data_provider
+    finally:
+        assert ingester._stdin_handle is not None
+        ingester._stdin_handle.close()  # which the server dies after
+
+
+@contextmanager
+def watching_served(provider: Any, run: str, interval: float = RELOAD_INTERVAL) -> Iterator[LiveReader]:
+    """Watch a run through a data server.
+
+    Args:
+        provider: what asks it.
+        run: the run's folder, relative to the log directory.
+        interval: seconds between two looks.
+    """
+    request = context.RequestContext()
 
     def read() -> Found:
-        runs = provider.read_scalars(request, experiment_id="", plugin_name="scalars", downsample=10**9)
+        runs = provider.read_scalars(
+            request,
+            experiment_id="",
+            plugin_name="scalars",
+            downsample=10**9,
+            run_tag_filter=RunTagFilter(runs=[run]),
+        )
         return {
             tag: [Point(datum.step, datum.value, datum.wall_time) for datum in data]
             for tag, data in runs.get(run, {}).items()
         }
 
-    try:
-        with _in_thread(LiveReader(read)) as reader:
-            yield reader
-    finally:
-        assert ingester._stdin_handle is not None
-        ingester._stdin_handle.close()  # which the server dies after
+    with _in_thread(LiveReader(read, interval)) as reader:
+        yield reader
+
+
+@contextmanager
+def watching_data_server(logdir: Path, run: str) -> Iterator[LiveReader]:
+    """Watch a run through a data server of its own; ``run`` is its folder, relative to the log directory."""
+    with data_server(logdir) as provider, watching_served(provider, run) as reader:
+        yield reader
 
 
 @contextmanager

@@ -1,32 +1,56 @@
-"""A trainer under load: logs the points of a seed, and notes in its journal what its calls returned from.
+"""A trainer under load: logs the points of seeds, and notes in its journals what its calls returned from.
 
-``python -m support.load JOURNAL SEED COUNT PER_SECOND``; a rate of 0 is as fast as it can.
+``python -m support.load COUNT PER_SECOND JOURNAL SEED RUN [JOURNAL SEED RUN]...``: so many points of each run, by
+turns, and all together at that rate; a rate of 0 is as fast as it can.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
+from sitewire.collectors.run import Run
 from sitewire.collectors.tensorboard import SummaryWriter
 from support.journal import Journal
 from support.points import scalar
 
 
+class Part:
+    """One run of the trainer."""
+
+    def __init__(self, stack: ExitStack, journal: str, seed: str, run: str) -> None:
+        self.journal = Journal(Path(journal))
+        self._seed = int(seed)
+        self._writer = stack.enter_context(SummaryWriter(run=stack.enter_context(Run(run))))
+
+    def log(self, number: int) -> None:
+        name, value, step, at = scalar(self._seed, number)
+        self.journal.attempted = number + 1
+        self._writer.add_scalar(name, value, step, at)
+        self.journal.accepted = number + 1
+
+
 def main() -> None:
-    journal, seed, count, rate = Journal(Path(sys.argv[1])), *map(int, sys.argv[2:])
-    begin = time.monotonic()
-    with SummaryWriter() as writer:
-        for number in range(count):
-            if journal.stopping:
-                break
-            name, value, step, at = scalar(seed, number)
-            journal.attempted = number + 1
-            writer.add_scalar(name, value, step, at)
-            journal.accepted = number + 1
-            if rate and number % 100 == 0:
-                time.sleep(max(begin + number / rate - time.monotonic(), 0))
+    count, rate, *rest = sys.argv[1:]
+    with ExitStack() as stack:
+        parts = [Part(stack, *of) for of in zip(*[iter(rest)] * 3, strict=True)]
+        begin = time.monotonic()
+        for logged, (number, part) in enumerate(_turns(int(count), parts)):
+            part.log(number)
+            if int(rate) and logged % 100 == 0:
+                time.sleep(max(begin + logged / int(rate) - time.monotonic(), 0))
+
+
+def _turns(count: int, parts: list[Part]) -> Iterator[tuple[int, Part]]:
+    for number in range(count):
+        parts = [part for part in parts if not part.journal.stopping]
+        if not parts:
+            return
+        for part in parts:
+            yield number, part
 
 
 if __name__ == "__main__":

@@ -22,9 +22,12 @@ class Point(NamedTuple):
 
 
 def scalar(seed: int, number: int) -> tuple[str, float, int, float]:
-    """Return name, value (a double), step and time of the point with this number; per name the steps rise by one."""
+    """Return name, value (a double), step and time of the point with this number; per name the steps rise by one.
+
+    The time has whole microseconds, so that a reader of text finds the same.
+    """
     step, name = divmod(number, len(NAMES))
-    return NAMES[name], math.sin(seed * 1e6 + number) * 1000, step, 1.7e9 + seed + number / 1024
+    return NAMES[name], math.sin(seed * 1e6 + number) * 1000, step, 1.7e9 + seed + number / 64
 
 
 def point(seed: int, number: int) -> tuple[str, Point]:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 
 from support.config import write_config
 from support.journal import Journal
-from support.live import folder_of, read_points
+from support.live import Found, folder_of, read_points
 from support.nats import free_port
 from support.verdict import Verdict, judge
 
@@ -59,6 +59,13 @@ class Process:
         return self._process.poll() is None
 
     @property
+    def halted(self) -> bool:
+        """Whether it is stopped, or gone."""
+        if not self.running:
+            return True
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2][0] == "T"
+
+    @property
     def output(self) -> str:
         return self.log.read_text(errors="replace")
 
@@ -69,8 +76,12 @@ class Process:
 
     def stop(self) -> int:
         """SIGTERM; return the exit code."""
-        self._process.terminate()
+        self.send(signal.SIGTERM)
         return self.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
 
     def wait(self, timeout: float = PATIENCE) -> int:
         """Wait for the end; return the exit code."""
@@ -103,7 +114,10 @@ class Trainer:
 
     def judge(self, logdir: Path) -> Verdict:
         """Compare its own log with what TensorBoard's reader finds."""
-        found = read_points(folder_of(logdir, self.site, self.run))
+        return self.compare(read_points(folder_of(logdir, self.site, self.run)))
+
+    def compare(self, found: Found) -> Verdict:
+        """Compare its own log with what a reader found."""
         return judge(self.seed, found, self.journal.accepted, self.journal.attempted)
 
 
@@ -130,10 +144,16 @@ class Site:
     def logdir(self) -> Path:
         return self.folder / "runs"
 
-    def start(self, *arguments: str) -> Process:
-        """Start a command in the background; its log is ``<command>.log``."""
+    def start(self, *arguments: str, program: Sequence[str] = (str(SITEWIRE),), **variables: str) -> Process:
+        """Start a command in the background; its log is ``<command>.log``.
+
+        Args:
+            arguments: the command and its arguments.
+            program: what understands them.
+            variables: its environment, beside the test's own without any ``SITEWIRE_``.
+        """
         log = self.folder / f"{arguments[0]}.log"
-        return self._add(Process(log, [str(SITEWIRE), *arguments], self.folder))
+        return self._add(Process(log, [*program, *arguments], self.folder, variables))
 
     def run(self, *arguments: str, timeout: float = PATIENCE) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
@@ -145,13 +165,29 @@ class Site:
         self, count: int, *, site: str = "clinic", run: str = "job", seed: int = 1, rate: int = 0, **variables: str
     ) -> Trainer:
         """Start a trainer that logs ``count`` points, ``rate`` of them a second or as fast as it can."""
-        journal = self.folder / f"journal-{seed}"
-        kept = Journal.create(journal)
-        arguments = [sys.executable, "-m", "support.load", str(journal), str(seed), str(count), str(rate)]
-        process = self.program(
-            arguments, site=site, run=run, name=f"trainer-{seed}", PYTHONPATH=str(TESTS), **variables
-        )
-        return Trainer(process, kept, seed, site, run)
+        (trainer,) = self.train_runs(count, [run], site=site, seed=seed, rate=rate, **variables)
+        return trainer
+
+    def train_runs(
+        self, count: int, runs: Sequence[str], *, site: str, seed: int, rate: int = 0, **variables: str
+    ) -> list[Trainer]:
+        """Start one process that trains several runs, by turns; ``count`` points each, ``rate`` of all together.
+
+        Args:
+            count: of each run.
+            runs: their ids.
+            site: of all.
+            seed: of the first run; the others' are the next ones.
+            rate: points a second; 0 is as fast as it can.
+        """
+        files = [self.folder / f"journal-{seed + number}" for number in range(len(runs))]
+        journals = [Journal.create(file) for file in files]
+        arguments = [sys.executable, "-m", "support.load", str(count), str(rate)]
+        for number, (file, run) in enumerate(zip(files, runs, strict=True)):
+            arguments += [str(file), str(seed + number), run]
+        name = f"trainer-{seed}"
+        process = self.program(arguments, site=site, run=runs[0], name=name, PYTHONPATH=str(TESTS), **variables)
+        return [Trainer(process, journals[n], seed + n, site, run) for n, run in enumerate(runs)]
 
     def program(self, arguments: list[str], *, site: str, run: str, name: str = "trainer", **variables: str) -> Process:
         """Start any trainer, with this folder's broker and spool in its environment."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 
 from support.points import Point, points
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Counts of points.
+    """Counts of points; the terms are those of Jepsen's checker of queues.
 
     Attributes:
         attempted: log calls that were begun.
@@ -35,6 +35,31 @@ class Verdict:
     def exact(self) -> bool:
         """Whether everything accepted is there, once, in order, and nothing but what was attempted."""
         return not (self.lost or self.duplicated or self.unexpected or self.out_of_order)
+
+    def __add__(self, other: Verdict) -> Verdict:
+        """Of both, about different points."""
+        return Verdict(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+
+    def beside(self, other: Verdict) -> Verdict:
+        """Of the same points in two trackers: what both have was delivered, what is wrong in either is wrong."""
+        both = self + other
+        return replace(
+            both,
+            attempted=self.attempted,
+            accepted=self.accepted,
+            delivered=min(self.delivered, other.delivered),
+        )
+
+    def excusing(self, holes: int) -> Verdict:
+        """Return the same where so many of the lost points are named and counted as such."""
+        return replace(self, lost=max(self.lost - holes, 0))
+
+    def __str__(self) -> str:
+        """One line."""
+        return ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in asdict(self).items())
+
+
+NOTHING = Verdict(0, 0, 0, 0, 0, 0, 0)
 
 
 def judge(seed: int, found: Mapping[str, Sequence[Point]], accepted: int, attempted: int | None = None) -> Verdict:
