@@ -39,6 +39,7 @@ class _Process:
         self.written: list[tuple[Settings, SpoolWriter]] = []
         self.publishers: dict[tuple[object, ...], Publisher] = {}
         self.told: set[str] = set()
+        self.inherited: set[tuple[str, str]] = set()
         self.exiting = False
 
 
@@ -90,6 +91,11 @@ def ended(recorder: Recorder) -> None:
 def publisher_of(settings: Settings) -> Publisher | None:
     """Return the publisher that serves these settings in this process, if one has been started."""
     return _process.publishers.get(_key(settings))
+
+
+def forked(settings: Settings) -> bool:
+    """Whether this process was forked from one that had the same run open: its end is not the run's."""
+    return (settings.site, settings.run) in _process.inherited
 
 
 def finish_forgotten() -> None:
@@ -190,6 +196,7 @@ def _after_fork() -> None:
     for publisher in inherited.publishers.values():
         publisher.abandon()
     _process.told = inherited.told
+    _process.inherited = inherited.inherited | {(r.settings.site, r.settings.run) for r in list(inherited.open)}
     for recorder in list(inherited.recorders):
         _process.recorders.add(recorder)
         recorder.after_fork()

@@ -80,7 +80,7 @@ class Recorder:
         self._deferred: deque[Record] = deque()
         self._retry_at = 0.0
         self._unusable = ""
-        self._unended: SpoolWriter | None = None
+        self._unended: tuple[SpoolWriter, Status] | None = None
         self.append_scalar, self.append = self._first_scalar, self._first
 
     @property
@@ -127,14 +127,15 @@ class Recorder:
         if writer.assigned().get(RecordClass.RUN) == before:
             # Put off: we are in a signal handler inside a log call. If the handler raises (``sys.exit``), what is put
             # off is stored by the next call into the writer: that of the program's exit.
-            self._unended = writer
+            self._unended = writer, status
         else:
-            writer.finish()
+            writer.finish(failed=status == "failed")
 
     def _finish_unended(self) -> None:
-        writer, self._unended = self._unended, None
-        if writer is not None:
-            writer.finish()
+        unended, self._unended = self._unended, None
+        if unended is not None:
+            writer, status = unended
+            writer.finish(failed=status == "failed")
 
     def _first_scalar(self, name: str, value: float, at: float, step: int | None) -> None:
         self._first(Record(Kind.SCALAR, name, value, at, step))
@@ -195,6 +196,7 @@ class Recorder:
             experiment=settings.experiment,
             url=settings.published_to,
             started=started,
+            forked=lifecycle.forked(settings),
         )
         writer = SpoolWriter(settings.spool, identity, limit_bytes=settings.spool_bytes, policy=settings.spool_policy)
         writer.append(start)

@@ -40,6 +40,43 @@ def test_parent_and_child_log_after_a_fork_each_through_its_own_writer(train: Tr
     assert {written.directory.identity.run for written in writers(spool)} == {"job"}
 
 
+def test_a_child_of_a_process_that_logs_to_the_run_is_forked_and_one_that_logs_alone_is_not(
+    train: Train, spool: Path
+) -> None:
+    ended = train(
+        """
+        import os
+        from sitewire.collectors import Run
+        def child(*steps):
+            pid = os.fork()
+            if pid == 0:
+                for step in steps:
+                    step()
+                os._exit(0)
+            os.waitpid(pid, 0)
+        quiet, over, loud = Run(run="quiet"), Run(run="over"), Run(run="loud")
+        over.log_scalar("parent", 1.0)
+        over.finish()
+        loud.log_scalar("parent", 1.0)
+        for run in (quiet, loud):
+            child(
+                lambda: run.log_scalar("child", 1.0),
+                lambda: child(lambda: run.log_scalar("grandchild", 1.0)),
+            )
+        child(lambda: Run(run="loud").log_scalar("made by the child", 1.0))
+        child(lambda: Run(run="over").log_scalar("made by the child", 1.0))
+        """
+    )
+    assert ended.code == 0, ended.err
+    found = {(w.directory.identity.run, w.scalars[0].name): w.directory.identity.forked for w in writers(spool)}
+    assert found == {
+        ("loud", "parent"): False, ("loud", "child"): True, ("loud", "grandchild"): True,
+        ("loud", "made by the child"): True,
+        ("quiet", "child"): False, ("quiet", "grandchild"): True,
+        ("over", "parent"): False, ("over", "made by the child"): False,
+    }  # fmt: skip
+
+
 def test_a_child_that_never_logs_leaves_nothing(train: Train, spool: Path) -> None:
     ended = train(
         """

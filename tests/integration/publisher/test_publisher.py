@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,20 @@ async def test_the_account_says_in_the_end_that_all_was_published_and_the_writer
     counts = account.classes[SCALARS]
     assert (counts.assigned, counts.published, account.alive, account.ended) == (100, 100, False, True)
     assert account.refused == {"value": 3}
+    assert account.started < account.stopped <= time.time()
+    assert not account.failed
+
+
+async def test_the_account_of_a_writer_that_failed_says_so(
+    client: Client, nats_server: NatsServer, spool: Spool
+) -> None:
+    writer = await spool.writer()
+    publisher = started(spool.publisher(nats_server.url), writer)
+    await log(writer, 0, 10)
+    await asyncio.to_thread(partial(writer.finish, failed=True))
+    assert await asyncio.to_thread(publisher.stop, 10)
+    account = await account_of(client, writer.directory.path.name)
+    assert (account.ended, account.failed) == (True, True)
 
 
 async def test_what_a_killed_server_had_not_acknowledged_is_sent_again(
@@ -239,7 +254,10 @@ async def test_the_next_trainer_of_a_site_sends_what_a_dead_one_left_and_leaves_
     await until_stored(client, name, 500)
     await asyncio.to_thread(living.finish)
     assert await asyncio.to_thread(publisher.stop, 10)
-    assert not (await account_of(client, name)).ended  # so `runs` says crashed
+    account = await account_of(client, name)
+    assert not account.ended  # so `runs` says crashed
+    assert account.started < account.stopped <= time.time()
+    assert (await account_of(client, living.directory.path.name)).stopped
     for writer in (foreign, elsewhere):
         assert not await stored(client, writer.directory.path.name)
 

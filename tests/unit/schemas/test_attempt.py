@@ -71,7 +71,7 @@ lives = st.tuples(st.floats(0, 100), st.none() | st.floats(0, 100)).map(
 
 @given(st.dictionaries(st.integers(0, 99).map("{:032x}".format), lives, max_size=8))
 def test_attempts_hold_each_writer_once_and_never_overlap(accounts: Mapping[str, Account]) -> None:
-    found = attempts(dict(reversed(accounts.items())))
+    found = attempts(dict(reversed(list(accounts.items()))))
     assert [attempt.number for attempt in found] == list(range(1, len(found) + 1))
     assert sorted(writer for attempt in found for writer in attempt.accounts) == sorted(accounts)
     for earlier, later in pairwise(found):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import zlib
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -53,6 +56,8 @@ def test_the_state_is_read_as_written(tmp_path: Path, mapped: bool) -> None:
     assert read_state(tmp_path / "state") == State()
     page.write(COUNTS, ended=False)
     assert read_state(tmp_path / "state") == State(COUNTS)
+    page.write(COUNTS, ended=True, failed=True)
+    assert read_state(tmp_path / "state") == State(COUNTS, ended=True, failed=True)
     page.write(COUNTS, ended=True)
     page.sync()
     page.close()
@@ -74,8 +79,15 @@ def test_the_cursor_is_read_as_saved(tmp_path: Path) -> None:
 
 
 def test_an_identity_is_read_as_saved(tmp_path: Path) -> None:
-    identity = WriterIdentity("Köln", "a.b", "0" * 32, "é", None, 1.25)
+    identity = WriterIdentity("Köln", "a.b", "0" * 32, "é", None, 1.25, forked=True)
     save_identity(tmp_path / "writer.json", identity)
+    assert load_identity(tmp_path / "writer.json") == identity
+
+
+def test_an_identity_without_a_word_about_forks_is_read(tmp_path: Path) -> None:
+    identity = WriterIdentity("Köln", "a.b", "0" * 32, "é", None, 1.25)
+    body = json.dumps({name: value for name, value in asdict(identity).items() if name != "forked"})
+    (tmp_path / "writer.json").write_text(json.dumps({"identity": body, "crc": zlib.crc32(body.encode())}))
     assert load_identity(tmp_path / "writer.json") == identity
 
 

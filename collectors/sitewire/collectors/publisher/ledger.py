@@ -109,8 +109,19 @@ class Ledger:
             if assigned:
                 published = reader.published.get(name, 0)
                 classes[name] = ClassAccount(max(assigned, published), published, reader.held.get(name, 0))
-        ended, refused = self._directory.ended, self._note_refused()
-        return Account(classes, alive, ended, refused, identity.experiment, identity.started)
+        state = self._directory.state()
+        return Account(
+            classes,
+            alive,
+            state.ended,
+            self._note_refused(),
+            identity.experiment,
+            identity.started,
+            identity.forked,
+            state.failed,
+            # Not before all that it left has been looked at: until then more may have been assigned than is known here.
+            0.0 if alive or not reader.at_end else max(self._directory.last_written(), identity.started),
+        )
 
     def _note_refused(self) -> Mapping[str, int]:
         """Return what the writer's log calls refused, and keep it: who drains it when it is dead cannot ask."""

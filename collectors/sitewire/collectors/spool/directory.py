@@ -79,6 +79,14 @@ class WriterDirectory:
         """
         return lock.is_held(self._alive)
 
+    def last_written(self) -> float:
+        """Return when the writer's files were last written to, seconds since the epoch; 0.0 where there are none.
+
+        A living writer touches its page twice a second, so a dead one died at most that much later, and never before.
+        """
+        files = [self.state_path, *(segment.path_of(self.path, number) for number in segment.numbers(self.path))]
+        return min(max(map(_modified, files)), time.time())
+
     @property
     def expired(self) -> bool:
         """Whether nothing here is of use any more: dead, all acknowledged, and that long enough ago."""
@@ -173,6 +181,13 @@ def discover(root: Path) -> list[WriterDirectory]:
         for writer in _folders(run)
         if _is_writer(writer)
     ]
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # gone, or not for us to look at
+        return 0.0
 
 
 def _folders(path: Path) -> list[Path]:

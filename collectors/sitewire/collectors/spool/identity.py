@@ -12,6 +12,7 @@ from sitewire.schemas import subject
 from sitewire.schemas.subject import RunKey
 
 _KEYS: Final = frozenset({"site", "run", "writer", "experiment", "url", "started"})
+_OPTIONAL: Final = frozenset({"forked"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class WriterIdentity:
         experiment: the experiment of the run.
         url: the broker that the writer's process publishes to, secrets masked; ``None`` if it does not.
         started: seconds since the epoch.
+        forked: the process was forked from one that logs to the same run.
     """
 
     site: str
@@ -33,6 +35,7 @@ class WriterIdentity:
     experiment: str = "default"
     url: str | None = None
     started: float = 0.0
+    forked: bool = False
 
     def place(self, root: Path) -> Path:
         """Return the writer's directory below a spool."""
@@ -82,7 +85,7 @@ def identity_of(directory: Path) -> WriterIdentity:
 
 
 def _parse(body: dict[str, Any]) -> WriterIdentity:
-    if body.keys() != _KEYS:
+    if not _KEYS <= body.keys() <= _KEYS | _OPTIONAL:
         msg = "not the fields of a writer"
         raise ValueError(msg)
     return WriterIdentity(**body)

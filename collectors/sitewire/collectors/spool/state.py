@@ -20,6 +20,8 @@ MAX_CLASSES: Final = 16
 
 _SLOTS: Final = Slots(b"SWSTATE1", f"B{MAX_CLASSES}Q")
 _PADDING: Final = (0,) * (MAX_CLASSES - len(CLASSES))
+_ENDED: Final = 1
+_FAILED: Final = 2  # ended, with an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,12 @@ class State:
     Attributes:
         assigned: per class, in the order of ``CLASSES``, the indexes that were given out.
         ended: the writer has finished: no index will follow.
+        failed: it has, with an error.
     """
 
     assigned: tuple[int, ...] = (0,) * len(CLASSES)
     ended: bool = False
+    failed: bool = False
 
 
 class StatePage:
@@ -48,14 +52,15 @@ class StatePage:
         for _ in range(2):  # both places exist before a disk can be full
             self.write((0,) * len(CLASSES), ended=False)
 
-    def write(self, assigned: Sequence[int], *, ended: bool) -> None:
+    def write(self, assigned: Sequence[int], *, ended: bool, failed: bool = False) -> None:
         """Replace the older of the two copies.
 
         Raises:
             OSError: the disk did not take it.
         """
         self._sequence += 1
-        self._storage.write(*_SLOTS.encode(self._sequence, (ended, *assigned, *_PADDING)))
+        end = (_FAILED if failed else _ENDED) if ended else 0
+        self._storage.write(*_SLOTS.encode(self._sequence, (end, *assigned, *_PADDING)))
 
     def sync(self) -> None:
         """Bring the page to the disk.
@@ -80,4 +85,4 @@ def read_state(path: Path) -> State:
     if newest is None:
         return State()
     ended, *assigned = newest[1]
-    return State(tuple(int(count) for count in assigned[: len(CLASSES)]), bool(ended))
+    return State(tuple(int(count) for count in assigned[: len(CLASSES)]), bool(ended), ended == _FAILED)

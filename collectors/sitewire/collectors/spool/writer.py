@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -72,7 +73,7 @@ class SpoolWriter:
         self._lock = threading.RLock()
         self._pack = msgpack.Packer().pack
         self._busy = False
-        self._closed = self._finished = False
+        self._closed = self._finished = self._failed = False
         self._starved = False
         # Bounded by what handlers can log while one log call lasts.
         self._deferred: deque[tuple[int, bytes | None]] = deque()
@@ -134,13 +135,17 @@ class SpoolWriter:
         """Return the indexes given out, per class that has been logged to."""
         return {record_class: count for record_class, count in zip(CLASSES, self._next, strict=True) if count}
 
-    def finish(self) -> None:
+    def finish(self, *, failed: bool = False) -> None:
         """Say that no record will follow, bring everything to the disk, and let go of the directory.
 
         Waits at most ``keeper.STOP_SECONDS`` for the disk. From a signal handler that interrupted a log
         call of its own thread: done by that call before it leaves.
+
+        Args:
+            failed: the run ends here with an error.
         """
         with self._lock:
+            self._failed |= failed
             self._deferred.append((_FINISH, None))
             if not self._busy:
                 self._append(_NOTHING, None)
@@ -259,6 +264,7 @@ class SpoolWriter:
         Raises:
             OSError: the disk did not take it.
         """
+        self._touch()
         segment = self._segment
         mark = (segment.number, self._position)
         if mark != self._synced:
@@ -273,11 +279,16 @@ class SpoolWriter:
         if self._closed:
             self._state.sync()
 
+    def _touch(self) -> None:
+        """Show when this process was last alive. A store into a map shows that only where its page was clean."""
+        with suppress(OSError):  # no room for metadata, or no right to it: the segments' times are still there
+            os.utime(self.directory.state_path)
+
     def _write_state(self) -> None:
         if self._finished:
             return
         with suppress(OSError):  # the page has its blocks; a broken disk is the keeper's to report
-            self._state.write(self._next, ended=self._closed)
+            self._state.write(self._next, ended=self._closed, failed=self._failed)
 
     def _close(self) -> None:
         with suppress(OSError):
