@@ -12,7 +12,7 @@ from typing import Any
 from sitewire.schemas import limits
 from sitewire.schemas.json_schema import Schema, ref, schemas
 from sitewire.schemas.record import CLASS_OF, RecordClass
-from sitewire.schemas.subject import ACCOUNT, METRICS, RECEIPT
+from sitewire.schemas.subject import ACCOUNT, DEAD, METRICS, RECEIPT, RETRY
 
 _TOKEN = (
     f"At most {limits.MAX_NAME_CHARACTERS} characters and, escaped, {limits.MAX_TOKEN_BYTES} bytes: A-Za-z0-9_- stand "
@@ -25,6 +25,8 @@ _PARAMETERS: dict[str, Schema] = {
     "writer": {"description": f"{limits.WRITER_BYTES} random bytes in lower-case hexadecimal, new for each process."},
     "partition": {"description": "A number that the stream puts in on arrival, from a hash of site and run."},
     "route": {"description": f"The route's name. {_TOKEN}"},
+    "index": {"description": "An index of the writer's records of that class."},
+    "sequence": {"description": "Of the message in the stream of metrics."},
 }
 
 
@@ -54,6 +56,7 @@ def text() -> str:
 def _channels() -> dict[str, Schema]:
     envelopes = [name for name in _messages() if name.startswith("envelope_")]
     metrics = "{site}.{run}.{class}.{writer}"
+    again = "{route}.{site}.{run}.{class}"
     return {
         "metrics": _channel(f"{METRICS}.{metrics}", "As a collector publishes.", envelopes),
         "metrics_stored": _channel(f"{METRICS}.{{partition}}.{metrics}", "As the stream stores it.", envelopes),
@@ -61,6 +64,17 @@ def _channels() -> dict[str, Schema]:
         "receipt": _channel(
             f"{RECEIPT}.{{route}}.{{site}}.{{run}}", "The last one of each run in a route.", ["receipt"]
         ),
+        "dead_record": _channel(
+            f"{DEAD}.{{route}}.record.{metrics}.{{index}}", "Records that a tracker refused.", ["dead_record"]
+        ),
+        "dead_message": _channel(
+            f"{DEAD}.{{route}}.message.{{sequence}}", "Messages that could not be read.", ["dead_message"]
+        ),
+        "dead_hole": _channel(
+            f"{DEAD}.{{route}}.hole.{metrics}.{{index}}", "What such messages left empty.", ["dead_hole"]
+        ),
+        "retry": _channel(f"{RETRY}.{again}", "As `dlq retry` publishes.", ["retry"]),
+        "retry_stored": _channel(f"{RETRY}.{{partition}}.{again}", "As the stream stores it.", ["retry"]),
     }
 
 
@@ -90,6 +104,11 @@ def _operations() -> dict[str, Schema]:
         "write_receipt": _operation(
             "send", "receipt", "A worker says what became of each index, at most once a second."
         ),
+        "write_dead_record": _operation("send", "dead_record", "A worker keeps what a tracker refused, and goes on."),
+        "write_dead_message": _operation("send", "dead_message", "A worker keeps what it cannot read, and goes on."),
+        "write_dead_hole": _operation("send", "dead_hole", "A worker notes indexes that such messages left empty."),
+        "publish_retry": _operation("send", "retry", "The command line sends dead letters once more."),
+        "deliver_retry": _operation("receive", "retry_stored", "A worker delivers them as any envelope."),
         "read_receipt": _operation("receive", "receipt", "The command line shows what arrived."),
     }
 
@@ -107,6 +126,10 @@ def _messages() -> dict[str, Schema]:
     return envelopes | {
         "account": _message("account", "The state of one writer.", limits.MAX_STATE_BYTES),
         "receipt": _message("receipt", "What became of a run in a route.", limits.MAX_STATE_BYTES),
+        "dead_record": _message("dead_record", "A record that a tracker refused.", limits.MAX_LETTER_BYTES),
+        "dead_message": _message("dead_message", "A message that could not be read.", limits.MAX_LETTER_BYTES),
+        "dead_hole": _message("dead_hole", "Indexes that such messages left empty.", limits.MAX_LETTER_BYTES),
+        "retry": _message("retry", "Records that are sent once more.", limits.MAX_RETRY_BYTES),
     }
 
 

@@ -13,11 +13,13 @@ from typing import Any, Final, TypeAlias
 from sitewire.schemas import limits
 from sitewire.schemas.account import Account, ClassAccount
 from sitewire.schemas.codec import KIND_NUMBER
+from sitewire.schemas.dead_letter import HoleNote, MessageLetter, RecordLetter
 from sitewire.schemas.ending import Ending, EndingState
 from sitewire.schemas.hole import HoleName
 from sitewire.schemas.kind import RUN_ENDS
 from sitewire.schemas.receipt import Position
 from sitewire.schemas.record import CLASS_OF, Kind, Record, RecordClass
+from sitewire.schemas.retry import Retry
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -38,6 +40,7 @@ def schemas() -> dict[str, Schema]:
         {f"record_{kind}": _record(kind) for kind in Kind}
         | {f"envelope_{record_class}": _envelope(record_class) for record_class in classes}
         | {"hole": _hole(), "account": _account(), "position": _position(), "receipt": _receipt()}
+        | {"dead_record": _dead_record(), "dead_message": _dead_message(), "dead_hole": _dead_hole(), "retry": _retry()}
     )
 
 
@@ -176,6 +179,47 @@ def _receipt() -> Schema:
             | {"description": "what the tracker was told last of the run's end; not there until it was"}
         },
     )
+
+
+def _bin(max_bytes: int) -> Schema:
+    return {"type": "string", "maxLength": max_bytes, "x-msgpack-type": "bin"}
+
+
+def _dead(cls: type, more: Schema) -> Schema:
+    says = attributes(cls)
+    fields = {"v": _VERSION, "sink": _text(limits.MAX_SINK_BYTES), "time": _TIME} | more
+    return _map({name: schema | _said(says, name) for name, schema in fields.items()})
+
+
+def _why() -> Schema:
+    return {"reason": _text(limits.MAX_REASON_BYTES), "error": _text(limits.MAX_REASON_BYTES)}
+
+
+def _dead_record() -> Schema:
+    packed = _bin(limits.MAX_RECORD_BYTES) | {"description": "the record as it travels"}
+    return _dead(RecordLetter, _why() | {"experiment": _text(limits.MAX_EXPERIMENT_BYTES), "record": packed})
+
+
+def _dead_message() -> Schema:
+    stored = _text(limits.MAX_SUBJECT_BYTES) | {"description": "the subject that the message was stored under"}
+    held = {"subject": stored, "size": _INDEX, "data": _bin(limits.MAX_ENVELOPE_BYTES)}
+    return _dead(MessageLetter, _why() | held)
+
+
+def _dead_hole() -> Schema:
+    return _dead(HoleNote, {"count": _INDEX | {"minimum": 1}})
+
+
+def _retry() -> Schema:
+    says = attributes(Retry)
+    fields = {
+        "v": _VERSION,
+        "sink": _text(limits.MAX_SINK_BYTES),
+        "letters": _array(_tuple(_INDEX, _text(limits.MAX_SUBJECT_BYTES)), limits.MAX_ITEMS),
+        "taken": _array(_tuple(_WRITER, _INDEX, _INDEX), limits.MAX_ITEMS),
+        "envelope": _bin(limits.MAX_ENVELOPE_BYTES),
+    }
+    return _map({name: schema | _said(says, name) for name, schema in fields.items()})
 
 
 def _row_of(cls: type, *items: Schema) -> Schema:

@@ -49,3 +49,23 @@ MAX_POSITIONS: Final = 16384
 
 WRITER_BYTES: Final = 16
 """A writer's identity: 128 random bits."""
+
+RETRY_PREFIX: Final = "0000000"
+"""How the identity of a retry's writer begins, followed by 0 (records) or 1 (messages). No collector's does."""
+
+MAX_REASON_BYTES: Final = 1000
+"""Of the words that say why something was refused; a tracker can answer with a whole page."""
+
+MAX_SINK_BYTES: Final = 4352
+"""Of a sink's identity in a letter: its type and an absolute path."""
+
+MAX_SUBJECT_BYTES: Final = 4096
+"""Of a subject: the server's control line."""
+
+MAX_LETTER_BYTES: Final = MAX_ENVELOPE_BYTES + 16 * 1024
+"""A dead letter: a message of at most an envelope's size, and what is to be said of it."""
+
+MAX_RETRY_LETTERS: Final = 100
+"""Letters in one message of a retry: their names have to fit beside the envelope."""
+
+MAX_RETRY_BYTES: Final = MAX_ENVELOPE_BYTES + 128 * 1024

@@ -22,6 +22,8 @@ from sitewire.schemas.record import RecordClass
 METRICS: Final = "metrics"
 ACCOUNT: Final = "account"
 RECEIPT: Final = "receipt"
+DEAD: Final = "dead"
+RETRY: Final = "retry"
 
 _PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _TOKEN: Final = re.compile(r"(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")
@@ -30,8 +32,10 @@ _WRITER: Final = re.compile(r"[0-9a-f]{32}")
 
 
 def new_writer() -> str:
-    """Return a fresh writer identity: 128 random bits as 32 hexadecimal digits."""
-    return secrets.token_hex(limits.WRITER_BYTES)
+    """Return a fresh writer identity: 128 random bits as 32 hexadecimal digits, never those of a retry."""
+    while (writer := secrets.token_hex(limits.WRITER_BYTES)).startswith(limits.RETRY_PREFIX):
+        pass
+    return writer
 
 
 def escape(name: str) -> str:
@@ -144,7 +148,10 @@ def _parse(tokens: list[str]) -> Subject:
     except ValueError as error:
         msg = f"unknown class {record_class[:40]!r}; there are {', '.join(RecordClass)}"
         raise SubjectError(msg) from error
-    return Subject(RunKey(unescape(site), unescape(run)), known, parse_writer(writer))
+    if parse_writer(writer).startswith(limits.RETRY_PREFIX):
+        msg = f"a collector speaks as the writer of a retry: {writer}"
+        raise SubjectError(msg)
+    return Subject(RunKey(unescape(site), unescape(run)), known, writer)
 
 
 def parse_writer(token: str) -> str:

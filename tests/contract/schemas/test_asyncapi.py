@@ -35,6 +35,8 @@ def _problems(name: str, body: Any) -> list[str]:
 
 def _message_name(message: Message) -> str:
     channel, *tokens = subject_of(message).split(".")
+    if channel == "dead":
+        return f"dead_{tokens[1]}"
     return f"envelope_{tokens[2]}" if channel == "metrics" else channel
 
 

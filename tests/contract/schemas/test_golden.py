@@ -11,9 +11,11 @@ import pytest
 from contract.schemas.write_golden import Message, describe, encode
 from sitewire.schemas.account import decode_account
 from sitewire.schemas.codec import decode_envelope
+from sitewire.schemas.dead_letter import decode_letter
 from sitewire.schemas.hole import HoleName
 from sitewire.schemas.receipt import decode_receipt
 from sitewire.schemas.record import Kind
+from sitewire.schemas.retry import decode_retry, parse_stored_retry
 from sitewire.schemas.subject import parse_account_subject, parse_published, parse_receipt_subject
 
 GOLDEN = Path(__file__).parents[3] / "schemas" / "golden"
@@ -34,6 +36,10 @@ def _decode(path: Path) -> Message:
     if subject.startswith("receipt."):
         parse_receipt_subject(subject)
         return decode_receipt(data)
+    if subject.startswith("dead."):
+        return decode_letter(subject, data)
+    if subject.startswith("retry."):
+        return decode_retry(data, parse_stored_retry(subject)[1])
     return decode_envelope(data, parse_published(subject))
 
 

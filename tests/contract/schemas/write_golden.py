@@ -7,24 +7,29 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from sitewire.schemas import limits
 from sitewire.schemas.account import Account, ClassAccount, encode_account
 from sitewire.schemas.codec import encode_envelope, pack_record
+from sitewire.schemas.dead_letter import HoleNote, MessageLetter, Place, RecordLetter, Stored, encode_letter
 from sitewire.schemas.ending import Ending, EndingState
 from sitewire.schemas.envelope import Envelope
 from sitewire.schemas.hole import Hole, HoleName
 from sitewire.schemas.receipt import Position, Receipt, StreamKey, encode_receipt, position_fields
 from sitewire.schemas.record import Kind, Record, RecordClass
+from sitewire.schemas.retry import LetterName, Retry, RetryOf, RetrySubject, Taken, encode_retry
 from sitewire.schemas.subject import RunKey, Subject, account_subject, receipt_subject
 
 GOLDEN = Path(__file__).parents[3] / "schemas" / "golden" / f"v{limits.SCHEMA_VERSION}"
 WRITER = "00112233445566778899aabbccddeeff"
 KEY = RunKey("Hôpital Nº 4", "run/2026-11-21.a")
 TIME = 1795258800.125
-Message: TypeAlias = Envelope | Account | Receipt
+RETRY_WRITER = RetryOf.RECORDS + WRITER[8:]
+PLACE = Place("hq", KEY, StreamKey(WRITER, RecordClass.SCALARS), 2**50)
+Message: TypeAlias = Envelope | Account | Receipt | Stored | Retry
 
 
 def _envelope(record_class: RecordClass, first: int, records: list[Record], *holes: Hole) -> Envelope:
@@ -116,10 +121,35 @@ MESSAGES: dict[str, Message] = {
     ),
     "receipt_ending": Receipt("jsonl:/srv/lines", {}, ending=Ending(EndingState.FAILED, 2, TIME + 60.25)),
 }
+MESSAGES |= {
+    "dead_record": RecordLetter(
+        PLACE,
+        "a name is too long: 'ü'",
+        "BatchRefused",
+        "jsonl:/srv/lines",
+        TIME,
+        "digits",
+        pack_record(_scalar(step=7)),
+    ),
+    "dead_message": MessageLetter(
+        "hq", 17, "not a map", "MalformedEnvelope", "jsonl:/srv/lines", TIME, "metrics.3.a.b.run.c", 4, b"\xc1\x00\xff!"
+    ),
+    "dead_hole": HoleNote(PLACE, "jsonl:/srv/lines", TIME, 3),
+    "retry": Retry(
+        "jsonl:/srv/lines",
+        (LetterName(5, PLACE.subject("record")),),
+        (Taken(WRITER, 2**50, 1),),
+        Envelope(RETRY_WRITER, RecordClass.SCALARS, 3, (_scalar(step=7),), (), "digits"),
+    ),
+}
 
 
 def subject_of(message: Message) -> str:
     """Return the subject that a message of the golden vectors travels under."""
+    if isinstance(message, RecordLetter | MessageLetter | HoleNote):
+        return message.subject
+    if isinstance(message, Retry):
+        return RetrySubject("hq", KEY, message.envelope.record_class).stored(5)
     if isinstance(message, Envelope):
         return str(Subject(KEY, message.record_class, message.writer))
     if isinstance(message, Account):
@@ -134,11 +164,20 @@ def encode(message: Message) -> bytes:
         return encode_envelope(
             message.writer, message.record_class, message.first, packed, message.holes, message.experiment
         )
+    if isinstance(message, RecordLetter | MessageLetter | HoleNote):
+        return encode_letter(message)
+    if isinstance(message, Retry):
+        return encode_retry(message.sink, message.letters, message.taken, encode(message.envelope))
     return encode_account(message) if isinstance(message, Account) else encode_receipt(message)
 
 
 def describe(message: Message) -> dict[str, Any]:
     """Return what a message says, in JSON that any language reads."""
+    if isinstance(message, RecordLetter | MessageLetter | HoleNote):
+        return {name: _readable(item) for name, item in asdict(message).items()}
+    if isinstance(message, Retry):
+        rest = {name: _readable(item) for name, item in asdict(message).items() if name != "envelope"}
+        return rest | {"envelope": describe(message.envelope)}
     if isinstance(message, Envelope):
         return {
             "writer": message.writer,
@@ -169,6 +208,15 @@ def describe(message: Message) -> dict[str, Any]:
 def _said(optional: dict[str, Any]) -> dict[str, Any]:
     """What is left out where it says nothing: vectors that are older than a key have none."""
     return {name: value for name, value in optional.items() if value}
+
+
+def _readable(value: object) -> object:
+    """Bytes in hexadecimal, tuples as lists, names of things as they are."""
+    if isinstance(value, dict):
+        return {key: _readable(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_readable(item) for item in value]
+    return value.hex() if isinstance(value, bytes) else value
 
 
 def _plain(value: object) -> object:

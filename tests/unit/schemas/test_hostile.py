@@ -7,6 +7,7 @@ import random
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import msgpack
 import pytest
@@ -16,11 +17,13 @@ from hypothesis import strategies as st
 from sitewire.schemas import limits
 from sitewire.schemas.account import Account, ClassAccount, decode_account, encode_account
 from sitewire.schemas.codec import decode_envelope, encode_envelope, pack_record
+from sitewire.schemas.dead_letter import HoleNote, MessageLetter, Place, RecordLetter, decode_letter, encode_letter
 from sitewire.schemas.envelope import Envelope
 from sitewire.schemas.errors import EnvelopeError, EnvelopeTooLarge, MalformedEnvelope, UnknownVersion
 from sitewire.schemas.hole import Hole, HoleName
 from sitewire.schemas.receipt import Position, Receipt, StreamKey, decode_receipt, encode_receipt
 from sitewire.schemas.record import Kind, Record, RecordClass
+from sitewire.schemas.retry import LetterName, RetryOf, RetrySubject, Taken, decode_retry, encode_retry
 from sitewire.schemas.subject import RunKey, Subject
 
 WRITER = "0123456789abcdef0123456789abcdef"
@@ -66,11 +69,23 @@ def samples() -> Iterator[tuple[bytes, Decoder]]:
     account = Account({RecordClass.RUN: ClassAccount(3, 2, 1)}, True, False, {"not a number": 4}, "mnist", 1.7e9)
     yield encode_account(account), decode_account
     position = Position(1, 2, 3, 4, 5, {HoleName.EXPIRED: 6})
+    place = Place("hq", SCALARS.key, StreamKey(WRITER, RecordClass.SCALARS), 7)
+    for letter in (
+        RecordLetter(place, "no", "BatchRefused", "null:", 1.7e9, "default", pack_record(plain[0])),
+        MessageLetter("hq", 7, "no", "MalformedEnvelope", "null:", 1.7e9, "metrics.0.a", 3, b"abc"),
+        HoleNote(place, "null:", 1.7e9, 3),
+    ):
+        yield encode_letter(letter), partial(decode_letter, letter.subject)
+    again = encode_envelope(RetryOf.RECORDS + WRITER[8:], RecordClass.SCALARS, 0, [pack_record(plain[0])])
+    names = [LetterName(3, place.subject("record"))]
+    retry = RetrySubject("hq", SCALARS.key, RecordClass.SCALARS)
+    yield encode_retry("null:", names, [Taken(WRITER, 1, 2)], again), lambda data: decode_retry(data, retry)
     yield encode_receipt(Receipt("null:", {StreamKey(WRITER, RecordClass.RUN): position}, 1, 1.0, 2.0)), decode_receipt
 
 
+KINDS = ["rare", "plain", "run", "account", "dead record", "dead message", "dead hole", "retry", "receipt"]
 SAMPLES = list(samples())
-decoders = pytest.mark.parametrize(("data", "decode"), SAMPLES, ids=["rare", "plain", "run", "account", "receipt"])
+decoders = pytest.mark.parametrize(("data", "decode"), SAMPLES, ids=KINDS)
 
 
 @decoders
