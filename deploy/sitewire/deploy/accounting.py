@@ -8,9 +8,8 @@ its writers have ended, all that they assigned was sent, and nothing is pending.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from nats.aio.client import Client
 
@@ -20,35 +19,11 @@ from sitewire.broker_config.model import Config, Route
 from sitewire.broker_config.names import ACCOUNTS_STREAM, RECEIPTS_STREAM, stored_filters
 from sitewire.broker_config.patterns import contains
 from sitewire.broker_config.topology import route_start
-from sitewire.schemas.account import Account, decode_account
+from sitewire.deploy.run_state import Heard, RunState, run_state
+from sitewire.schemas.account import decode_account
 from sitewire.schemas.errors import SchemaError
 from sitewire.schemas.receipt import Position, Receipt, StreamKey, decode_receipt
 from sitewire.schemas.subject import RunKey, Subject, parse_account_subject, parse_receipt_subject
-
-SILENT_AFTER = 90.0  # seconds: three of the heartbeats that a living writer's account gives
-
-
-class RunState(StrEnum):
-    """What is to be said of a run in a route."""
-
-    RUNNING = "running"
-    """A writer lives, or what it sent is still on its way."""
-    COMPLETE = "complete"
-    """Every writer has ended, and all that was logged is in the tracker."""
-    SHORT = "short"
-    """Every writer has ended and nothing is on its way, but something is missing: see gaps, refused, dead letters."""
-    CRASHED = "crashed"
-    """A writer is gone without its end, and none has taken over since."""
-    SILENT = "silent"
-    """A writer should be alive, but nothing has been heard of it for a while."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """An account, and when the broker stored it (seconds since the epoch)."""
-
-    account: Account
-    time: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +32,7 @@ class RunRow:
 
     Attributes:
         refused_calls: log calls that the trainer's own checks refused; they never had an index.
+        attempt: the number of the run's last attempt, from 1.
     """
 
     run: str
@@ -76,6 +52,7 @@ class RunRow:
     first_time: float = 0.0
     last_time: float = 0.0
     refused_calls: int = 0
+    attempt: int = 1
 
     @property
     def done(self) -> bool:
@@ -169,7 +146,8 @@ def make_row(books: Books, route: Route, run: RunKey, start: int | None, now: fl
     }
     pending = sent - sum(fates.values())
     missing = fates["gaps"] + fates["refused"] + fates["dead_letters"]
-    state = _state(heard, settled=logged == sent and pending == 0, missing=missing, now=now or time.time())
+    settled = logged == sent and pending == 0
+    state, attempt = run_state(heard, settled=settled, missing=missing, now=now or time.time())
     return RunRow(
         run.run,
         run.site,
@@ -183,6 +161,7 @@ def make_row(books: Books, route: Route, run: RunKey, start: int | None, now: fl
         first_time=receipt.first_time,
         last_time=receipt.last_time,
         refused_calls=sum(sum(item.account.refused.values()) for item in heard.values()),
+        attempt=attempt,
         **fates,
     )
 
@@ -213,20 +192,3 @@ def _count(
     # A delivery can be ahead of the account, which is published once a second.
     published = max(counts.published, done)
     return max(counts.assigned, published) - base, published - base
-
-
-def _state(heard: Mapping[str, Heard], *, settled: bool, missing: int, now: float) -> RunState:
-    if _any_crashed([item.account for item in heard.values()]):
-        return RunState.CRASHED
-    alive = [item for item in heard.values() if item.account.alive]
-    if alive:
-        return RunState.SILENT if all(now - item.time > SILENT_AFTER for item in alive) else RunState.RUNNING
-    if not settled or not heard:
-        return RunState.RUNNING
-    return RunState.SHORT if missing else RunState.COMPLETE
-
-
-def _any_crashed(accounts: Sequence[Account]) -> bool:
-    # One that died and was followed by another attempt has been resumed.
-    latest = max((account.started for account in accounts), default=0.0)
-    return any(not account.alive and not account.ended and account.started >= latest for account in accounts)

@@ -18,8 +18,9 @@ from sitewire.collectors.refusals import Reason
 from sitewire.collectors.settings import Settings
 from sitewire.collectors.spool.directory import discover
 from sitewire.collectors.spool.reader import SpoolReader
-from sitewire.deploy.accounting import RunRow, RunState
+from sitewire.deploy.accounting import RunRow
 from sitewire.deploy.cli.main import COMMANDS, parser
+from sitewire.deploy.run_state import RunState
 from sitewire.schemas.hole import HoleName
 
 ROOT = Path(__file__).parents[3]

@@ -9,8 +9,9 @@ from tensorboardX import SummaryWriter
 
 from sitewire.broker_config.load import load_config
 from sitewire.broker_config.model import Config
-from sitewire.deploy.accounting import RunRow, RunState
+from sitewire.deploy.accounting import RunRow
 from sitewire.deploy.demo.books import differences, expected_rows, read_points, shortfalls
+from sitewire.deploy.run_state import RunState
 from sitewire.schemas.subject import RunKey
 
 A, B = RunKey("site-1", "demo"), RunKey("server", "demo")

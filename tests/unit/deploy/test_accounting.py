@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sitewire.broker_config.model import Route, SinkConfig
-from sitewire.deploy.accounting import SILENT_AFTER, Books, Heard, RunRow, RunState, make_row
+from sitewire.deploy.accounting import Books, RunRow, make_row
+from sitewire.deploy.run_state import SILENT_AFTER, Heard, RunState
 from sitewire.schemas.account import Account, ClassAccount
 from sitewire.schemas.hole import HoleName
 from sitewire.schemas.receipt import Position, Receipt, StreamKey
@@ -27,10 +28,17 @@ ROUTE = Route("hq", ("metrics.*.*.>",), "beginning", SinkConfig("null", NullOpti
 
 
 def account(
-    assigned: int = 10, published: int | None = None, *, alive: bool = False, ended: bool = True, started: float = 1.0
+    assigned: int = 10,
+    published: int | None = None,
+    *,
+    alive: bool = False,
+    ended: bool = True,
+    started: float = 1.0,
+    stopped: float = 0.0,
+    forked: bool = False,
 ) -> Account:
     counts = ClassAccount(assigned, assigned if published is None else published, 0)
-    return Account({SCALARS: counts}, alive, ended, {}, "default", started)
+    return Account({SCALARS: counts}, alive, ended, {}, "default", started, forked, stopped=stopped)
 
 
 def row(
@@ -84,6 +92,24 @@ DONE = Position(delivered=10)
             1,
             RunState.CRASHED,
         ),
+        (
+            {WRITER: account(ended=False, stopped=5), SECOND: account(started=3, stopped=6, forked=True)},
+            {WRITER: DONE, SECOND: DONE},
+            1,
+            RunState.CRASHED,
+        ),
+        (
+            {WRITER: account(stopped=6), SECOND: account(ended=False, started=3, stopped=5, forked=True)},
+            {WRITER: DONE, SECOND: DONE},
+            1,
+            RunState.COMPLETE,
+        ),
+        (
+            {WRITER: account(ended=False, stopped=5), SECOND: account(alive=True, ended=False, started=3)},
+            {WRITER: DONE, SECOND: DONE},
+            1,
+            RunState.CRASHED,
+        ),
     ],
     ids=[
         "ended and delivered",
@@ -101,12 +127,22 @@ DONE = Position(delivered=10)
         "one crashed, a later one goes on",
         "one crashed, a later one has ended",
         "a later one crashed",
+        "a killed process whose child ended later",
+        "a child that is gone without an end",
+        "one of two is gone, the other goes on",
     ],
 )
 def test_the_state_of_a_run(
     accounts: Mapping[str, Account], positions: Mapping[str, Position], age: float, expected: RunState
 ) -> None:
     assert state(accounts, positions, age) == expected
+
+
+def test_a_resumed_run_says_which_attempt_it_is() -> None:
+    first, second = account(ended=False, stopped=5), account(started=9, stopped=12)
+    found = row({WRITER: first, SECOND: second}, {WRITER: DONE, SECOND: DONE})
+    assert found is not None
+    assert (found.state, found.attempt) == (RunState.COMPLETE, 2)
 
 
 def test_a_delivery_ahead_of_the_account_counts_as_sent() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sitewire.deploy.accounting import RunRow, RunState
+from sitewire.deploy.accounting import RunRow
 from sitewire.deploy.cli.runs import table
 from sitewire.deploy.cli.status import view
 from sitewire.deploy.cli.terminal import open_console, printable
 from sitewire.deploy.health import Health, SiteHealth
+from sitewire.deploy.run_state import RunState
 
 MARKUP = "a[/red] [bold]b :smile:"
 ESCAPES = "\x1b[31mred\x07\n\u202e"

@@ -82,7 +82,8 @@ def table(rows: list[RunRow]) -> Table:
 
 
 def _remarks(row: RunRow) -> str:
-    parts = [f"{count} {name}" for name, count in row.holes.items()]
+    parts = [f"attempt {row.attempt}"] if row.attempt > 1 else []
+    parts += [f"{count} {name}" for name, count in row.holes.items()]
     shown = {
         "refused by the sink": row.refused,
         "dead letters": row.dead_letters,

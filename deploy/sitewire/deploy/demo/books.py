@@ -11,7 +11,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from sitewire.broker_config.model import Config, Route
 from sitewire.broker_config.patterns import contains, expand, overlap
-from sitewire.deploy.accounting import RunRow, RunState
+from sitewire.deploy.accounting import RunRow
+from sitewire.deploy.run_state import RunState
 from sitewire.schemas.record import RecordClass
 from sitewire.schemas.subject import METRICS, RunKey
 from sitewire.workers.sinks.tensorboard.layout import run_folder
