@@ -6,7 +6,8 @@
     ├── Temporary              try again, with backoff, for as long as it takes
     │   ├── SinkBusy           another owner holds the partition's lock
     │   ├── SinkUnavailable    the operating system said no: a full disk, a bad block, no permission
-    │   └── NotOpen            the sink or run is closed, or failed before; open it again
+    │   ├── NotOpen            the sink or run is closed, or failed before; open it again
+    │   └── UnitLost           somebody else works on this partition: drop all of it, look at the lease
     └── Permanent              trying again cannot help
         ├── MissingExtra       a library of the sink is not installed
         ├── SinkMisconfigured  the sink's place or type cannot work as it is configured
@@ -60,6 +61,10 @@ class SinkUnavailable(Temporary):
 
 class NotOpen(Temporary):
     """The sink or run was closed, or an earlier call failed: it has to be opened again."""
+
+
+class UnitLost(Temporary):
+    """Somebody else works on the partition: all of its work here ends, and is begun again if it is ours after all."""
 
 
 class MissingExtra(Permanent):

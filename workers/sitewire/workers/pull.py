@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -18,19 +18,34 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from sitewire.broker_config.errors import BrokerUnreachable, mapped_errors
+from sitewire.workers.ownership.unit import ALONE
 
 BATCH: Final = 256  # messages a request
 MAX_BYTES: Final = 4 * 1024 * 1024  # a request; with the envelope's limit it bounds what waits here
-EXPIRES: Final = 5.0  # seconds until the server ends a request
+EXPIRES: Final = 5.0  # seconds until the server ends a request, if the lease goes on for that long
+SHORTEST: Final = 0.2  # seconds; with less left of the lease no request is worth it
+LEASE_LOOK: Final = 0.1  # seconds between two looks for more of a lease
 HEARTBEAT: Final = 1.0  # seconds; two missing ones and the request is taken for lost
 _NANOSECONDS: Final = 1_000_000_000
 
 
 class Pull:
-    """The messages of one durable consumer, in the order of the stream."""
+    """The messages of one durable consumer, in the order of the stream.
 
-    def __init__(self, client: Client, stream: str, consumer: str) -> None:
+    No request outlives the lease: the server would give to it what the next owner has asked for.
+
+    Args:
+        client: connected.
+        stream: the stream's name.
+        consumer: the durable consumer's.
+        lease_left: asked for the seconds for which the consumer is ours.
+    """
+
+    def __init__(
+        self, client: Client, stream: str, consumer: str, lease_left: Callable[[], float] = ALONE.left
+    ) -> None:
         self._client = client
+        self._lease_left = lease_left
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._inbox = client.new_inbox()
         self._queue: deque[Msg] = deque()
@@ -76,22 +91,26 @@ class Pull:
 
     async def _wait(self) -> None:
         self._came.clear()
+        patience = 2 * HEARTBEAT
         # While nobody is there, nats-py keeps what is published: the requests of an hour would all come at once.
         if self._open <= 0 and (self._client.is_connected or self._client.is_closed):
-            await self._request()
+            if (left := self._lease_left()) >= SHORTEST:
+                await self._request(min(EXPIRES, left))
+            else:
+                patience = LEASE_LOOK
         try:
-            async with asyncio.timeout(2 * HEARTBEAT):
+            async with asyncio.timeout(patience):
                 await self._came.wait()
         except TimeoutError:
             self._open = 0  # neither a message nor a heartbeat: the request is lost
 
-    async def _request(self) -> None:
+    async def _request(self, expires: float) -> None:
         self._open = BATCH
         request = {
             "batch": BATCH,
             "max_bytes": MAX_BYTES,
-            "expires": int(EXPIRES * _NANOSECONDS),
-            "idle_heartbeat": int(HEARTBEAT * _NANOSECONDS),
+            "expires": int(expires * _NANOSECONDS),
+            "idle_heartbeat": int(min(HEARTBEAT, expires / 2) * _NANOSECONDS),
         }
         with mapped_errors():
             await self._client.publish(self._subject, json.dumps(request).encode(), reply=self._inbox)

@@ -1,25 +1,34 @@
-"""Receipts: one message a run and route, replaced as the run goes on."""
+"""Receipts: one message a run and route, replaced as the run goes on, by compare-and-set."""
 
 from __future__ import annotations
 
 from nats.aio.client import Client
+from nats.js.api import RawStreamMsg
 
-from sitewire.broker_config.errors import NotThere, mapped_errors
+from sitewire.broker_config.errors import Conflict, NotThere, mapped_errors
 from sitewire.broker_config.names import RECEIPTS_STREAM
 from sitewire.schemas.errors import SchemaError
 from sitewire.schemas.receipt import Receipt, decode_receipt, encode_receipt
 from sitewire.schemas.subject import RunKey, receipt_subject
+from sitewire.workers.errors import UnitLost
 
 PERIOD = 1.0  # seconds between two receipts of a run that goes on
 _TIMEOUT = 5.0  # seconds
+_EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 
 
 class ReceiptBook:
-    """The receipts of one route."""
+    """The receipts of one route, as one owner of a partition knows them.
+
+    A sink without a lock is fenced here: of two who take themselves for the owner, one finds a receipt that it has
+    not written.
+    """
 
     def __init__(self, client: Client, route: str) -> None:
         self._client = client
         self._route = route
+        self._sequences: dict[RunKey, int] = {}
+        self._sent: dict[RunKey, set[bytes]] = {}
 
     async def load(self, run: RunKey, sink: str) -> Receipt | None:
         """Return the last receipt of a run, if it is about this sink.
@@ -27,23 +36,53 @@ class ReceiptBook:
         Raises:
             BrokerError: the stream could not be read.
         """
+        found = await self._read(run)
+        self._sequences[run] = found.seq or 0
         try:
-            with mapped_errors():
-                found = await self._client.jsm().get_msg(
-                    RECEIPTS_STREAM, subject=receipt_subject(self._route, run), direct=True
-                )
             receipt = decode_receipt(found.data or b"")
-        except (NotThere, SchemaError):
+        except SchemaError:
             return None
         return receipt if receipt.sink == sink else None
 
     async def publish(self, run: RunKey, receipt: Receipt) -> None:
-        """Replace a run's receipt; stored when this returns.
+        """Replace a run's receipt, which was loaded before; stored when this returns.
 
         Raises:
-            BrokerError: it was not stored.
+            UnitLost: somebody else has replaced it.
+            BrokerError: it was not stored, as far as is known.
         """
+        data = encode_receipt(receipt)
+        sent = self._sent.setdefault(run, set())
+        sent.add(data)
+        try:
+            self._sequences[run] = await self._store(run, data)
+        except Conflict:
+            found = await self._read(run)
+            if found.data not in sent:
+                msg = f"the receipt of {run.run}/{run.site} was written by somebody else"
+                raise UnitLost(msg) from None
+            self._sequences[run] = found.seq or 0  # our own, of which the answer was lost
+            if found.data != data:
+                self._sequences[run] = await self._store(run, data)
+        sent.clear()
+
+    def forget(self, run: RunKey) -> None:
+        """Let go of what is known of a run; it has to be loaded before it is published again."""
+        self._sequences.pop(run, None)
+        self._sent.pop(run, None)
+
+    async def _store(self, run: RunKey, data: bytes) -> int:
+        headers = {_EXPECTED: str(self._sequences[run])}
+        subject = receipt_subject(self._route, run)
         with mapped_errors():
-            await self._client.jetstream().publish(
-                receipt_subject(self._route, run), encode_receipt(receipt), timeout=_TIMEOUT
-            )
+            stored = await self._client.jetstream().publish(subject, data, timeout=_TIMEOUT, headers=headers)
+        return stored.seq
+
+    async def _read(self, run: RunKey) -> RawStreamMsg:
+        """Return what is stored; of a run without a receipt, a message without a sequence."""
+        subject = receipt_subject(self._route, run)
+        try:
+            with mapped_errors():
+                return await self._client.jsm().get_msg(RECEIPTS_STREAM, subject=subject, direct=True)
+        except NotThere:
+            return RawStreamMsg()

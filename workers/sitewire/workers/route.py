@@ -16,6 +16,7 @@ from sitewire.schemas.errors import SchemaError
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.arrival import Arrival, arrive
 from sitewire.workers.gaps import GapFiller
+from sitewire.workers.ownership.unit import ALONE, Hold
 from sitewire.workers.point import Point, reached
 from sitewire.workers.pull import Pull
 from sitewire.workers.receipts import ReceiptBook
@@ -43,10 +44,18 @@ class RoutePartition:
         sink: of this partition alone, not open yet.
         start: the stream sequence that the route begins at; None for the beginning.
         generation: asked for a number that rises with each connection.
+        hold: the lease that it is owned under.
     """
 
     def __init__(
-        self, client: Client, route: str, partition: int, sink: Sink, start: int | None, generation: Callable[[], int]
+        self,
+        client: Client,
+        route: str,
+        partition: int,
+        sink: Sink,
+        start: int | None,
+        generation: Callable[[], int],
+        hold: Hold = ALONE,
     ) -> None:
         self.route = route
         self.partition = partition
@@ -54,6 +63,7 @@ class RoutePartition:
         self._client = client
         self._sink = sink
         self._generation = generation
+        self._hold = hold
         self._consumer = consumer_name(route, partition)
         stream = Stream(client)
         self._settled = asyncio.Event()
@@ -66,24 +76,26 @@ class RoutePartition:
         """Deliver until ``stop`` is set, then commit and acknowledge what is there.
 
         Raises:
-            WorkerError: the sink's partition could not be opened.
+            WorkerError: the sink's partition could not be opened; or, ``UnitLost``, it is somebody else's.
             BrokerError: the consumer is not there, or the connection is closed.
         """
         try:
             await self._sink.open(self.partition)
+            reached(Point.SINK_OPENED)
             async with asyncio.TaskGroup() as group:
                 fetching = group.create_task(self._fetch(group), name=f"fetch {self._consumer}")
                 keeping = group.create_task(self._keep_alive(), name=f"keep alive {self._consumer}")
                 await stop.wait()
                 fetching.cancel()
                 await asyncio.wait([fetching])  # or it could hand out more behind the back of who finishes
+                reached(Point.FETCHING_STOPPED)
                 await self._finish()
                 keeping.cancel()
         finally:
             await self._sink.close()
 
     async def _fetch(self, group: asyncio.TaskGroup) -> None:
-        pull = Pull(self._client, METRICS_STREAM, self._consumer)
+        pull = Pull(self._client, METRICS_STREAM, self._consumer, self._hold.left)
         async with pull.subscribed():
             generation = -1
             while True:
@@ -92,6 +104,7 @@ class RoutePartition:
                     generation = self._generation()
                     self._forget_sequences()
                     await self._reset()
+                    self._hold.works()
                 await self._wait_for_room()
                 messages = await pull.fetch(FETCH_LIMIT)
                 if messages:
@@ -142,6 +155,7 @@ class RoutePartition:
     def _forget(self, run: RunKey, task: asyncio.Task[None]) -> None:
         if self._runs[run][1] is task:
             del self._runs[run]
+            self._context.book.forget(run)
 
     async def _wait_for_room(self) -> None:
         while sum(delivery.waiting for delivery, _ in self._runs.values()) >= MOST_WAITING:

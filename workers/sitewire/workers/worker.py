@@ -1,23 +1,25 @@
-"""All routes of a configuration, or some of them, until told to stop."""
+"""All routes of a configuration, or some of them, shared with whoever else delivers them, until told to stop."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 
 from nats.aio.client import Client
 
 from sitewire.broker_config.backoff import Backoff
-from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.change import ChangeKind
 from sitewire.broker_config.connection import EventKind, connect
 from sitewire.broker_config.errors import BrokerError, ConnectionLost, Temporary, mapped_errors
 from sitewire.broker_config.model import Config, Route
-from sitewire.broker_config.names import PARTITIONS
+from sitewire.broker_config.names import PARTITIONS, consumer_name
 from sitewire.broker_config.topology import apply, plan, route_start
-from sitewire.workers.errors import Permanent, WorkerError
+from sitewire.workers.ownership.owner import Owner
+from sitewire.workers.ownership.said import SaidOnce
+from sitewire.workers.ownership.tenure import first_of, pause
+from sitewire.workers.ownership.unit import Hold, Unit
 from sitewire.workers.route import RoutePartition
 from sitewire.workers.sinks.registry import make_sink
 
@@ -27,7 +29,7 @@ _logger = logging.getLogger("sitewire.worker")
 
 
 class Worker:
-    """Delivers what the routes of a configuration ask for.
+    """Delivers its share of what the routes of a configuration ask for: all of it, while nobody else does.
 
     Args:
         config: validated.
@@ -43,7 +45,7 @@ class Worker:
         self._routes = [route for route in config.routes if not routes or route.name in routes]
         self._generation = 0
         self._closing = False
-        self._said: set[str] = set()
+        self._said = SaidOnce()
         self._returned = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -57,8 +59,8 @@ class Worker:
             try:
                 await self._connected(stop)
             except* BrokerError as errors:
-                self._say_once(f"{_first(errors)}; trying again")
-            await _pause(backoff, stop)
+                self._said.warn(f"{first_of(errors)}; trying again")
+            await pause(backoff, stop)
 
     async def _connected(self, stop: asyncio.Event) -> None:
         endpoint = self._config.broker.endpoint
@@ -66,16 +68,12 @@ class Worker:
         self._closing = False
         try:
             await self._declare(client)
+            starts = {route.name: await route_start(client, route.name) or None for route in self._routes}
             self._said.clear()
             self.ready.set()
             async with asyncio.TaskGroup() as group:
                 watching = group.create_task(self._watch_store(client), name="watch the broker's store")
-                for route in self._routes:
-                    start = await route_start(client, route.name) or None
-                    for partition in range(PARTITIONS):
-                        owner = self._own(client, route, partition, start, stop)
-                        group.create_task(owner, name=f"route {route.name}, partition {partition}")
-                await stop.wait()
+                await Owner(client, self._units(client, starts), self._said).run(stop)
                 watching.cancel()
         finally:
             self._closing = True
@@ -112,27 +110,17 @@ class Worker:
                 msg = "the broker has lost its store; starting over"
                 raise ConnectionLost(msg)
 
-    async def _own(self, client: Client, route: Route, partition: int, start: int | None, stop: asyncio.Event) -> None:
-        backoff = Backoff(first=0.25, most=5.0)
-        while not stop.is_set():
-            heed_cancellation()
-            sink = await asyncio.to_thread(make_sink, route.sink)  # it looks through what is installed
-            owner = RoutePartition(client, route.name, partition, sink, start, lambda: self._generation)
-            try:
-                await owner.run(stop)
-            except* (WorkerError, BrokerError) as errors:
-                first = _first(errors)
-                if isinstance(first, Permanent) or client.is_closed:
-                    raise
-                self._say_once(f"route {route.name}, partition {partition}: {first}; trying again until that is mended")
-            await _pause(backoff, stop)
+    def _units(self, client: Client, starts: Mapping[str, int | None]) -> Iterator[Unit]:
+        for route in self._routes:
+            for partition in range(PARTITIONS):
+                run = partial(self._deliver, client, route, partition, starts[route.name])
+                yield Unit(consumer_name(route.name, partition), f"route {route.name}, partition {partition}", run)
 
-    def _say_once(self, message: str) -> None:
-        """Log a trouble the first time; what differs in numbers only (each partition has it) is one trouble."""
-        kind = re.sub(r"\d+", "", message)
-        if kind not in self._said:
-            self._said.add(kind)
-            _logger.warning("%s", message)
+    async def _deliver(
+        self, client: Client, route: Route, partition: int, start: int | None, stop: asyncio.Event, hold: Hold
+    ) -> None:
+        sink = await asyncio.to_thread(make_sink, route.sink)  # it looks through what is installed
+        await RoutePartition(client, route.name, partition, sink, start, lambda: self._generation, hold).run(stop)
 
     def _on_event(self, kind: EventKind, text: str) -> None:
         if kind == "reconnected":
@@ -145,12 +133,6 @@ class Worker:
             _logger.warning("broker: %s", text)
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first error of a group of groups: its own text says more than "1 sub-exception"."""
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
-
-
 async def _close(client: Client) -> None:
     try:
         with mapped_errors():
@@ -158,13 +140,3 @@ async def _close(client: Client) -> None:
     except BrokerError as error:
         _logger.info("not flushed at the end, so some messages will come again and be dropped: %s", error)
     await client.close()
-
-
-async def _pause(backoff: Backoff, stop: asyncio.Event) -> None:
-    """Back off, unless told to stop meanwhile."""
-    async with asyncio.TaskGroup() as group:
-        pausing = group.create_task(backoff.pause())
-        stopping = group.create_task(stop.wait())
-        await asyncio.wait([pausing, stopping], return_when=asyncio.FIRST_COMPLETED)
-        pausing.cancel()
-        stopping.cancel()

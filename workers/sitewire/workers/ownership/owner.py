@@ -1,0 +1,193 @@
+"""The loop of a worker that shares work: look, evict the dead, take, hand over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterable
+
+from nats.aio.client import Client
+
+from sitewire.broker_config.bucket import Bucket
+from sitewire.broker_config.cancellation import heed_cancellation
+from sitewire.broker_config.errors import BrokerError, Conflict
+from sitewire.broker_config.names import LEASES_BUCKET
+from sitewire.workers.ownership import lease
+from sitewire.workers.ownership.balance import route_of, share_of
+from sitewire.workers.ownership.claim import Claim
+from sitewire.workers.ownership.clock import now
+from sitewire.workers.ownership.errors import Evicted
+from sitewire.workers.ownership.hints import Hints
+from sitewire.workers.ownership.kernel import is_gone, this_kernel
+from sitewire.workers.ownership.lease import TRIMMER, UNIT_KEYS, WORKER_KEYS, WorkerLease
+from sitewire.workers.ownership.member import Membership
+from sitewire.workers.ownership.said import SaidOnce
+from sitewire.workers.ownership.tenure import Tenure
+from sitewire.workers.ownership.unit import Unit
+from sitewire.workers.ownership.view import View, Watch, read_view
+
+_logger = logging.getLogger("sitewire.worker")
+
+
+class Owner:
+    """Owns a fair share of units, together with all others that look at the same bucket.
+
+    Args:
+        client: connected; the bucket is there.
+        units: what this worker can do.
+        said: the troubles that have been logged.
+    """
+
+    def __init__(self, client: Client, units: Iterable[Unit], said: SaidOnce) -> None:
+        self._client = client
+        self._units = {unit.name: unit for unit in units}
+        self._said = said
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set, then hand over everything. Who is evicted drops everything and joins anew.
+
+        Raises:
+            Permanent: a sink cannot work as it is configured.
+            BrokerError: the client is closed.
+        """
+        kernel = await asyncio.to_thread(this_kernel)
+        while not stop.is_set():
+            heed_cancellation()
+            life = _Life(self._client, self._units, self._said, kernel)
+            try:
+                await life.run(stop)
+            except* Evicted as errors:
+                _logger.warning("%s; what it had is dropped, and it joins anew", errors.exceptions[0])
+
+
+class _Life:
+    """One membership: from joining to leaving, or until others say that it is over."""
+
+    def __init__(self, client: Client, units: dict[str, Unit], said: SaidOnce, kernel: str) -> None:
+        self._client = client
+        self._units = units
+        self._said = said
+        self._kernel = kernel
+        self._bucket = Bucket(client, LEASES_BUCKET)
+        self._member = Membership(client, self._bucket, _introduction(units, kernel))
+        self._hints = Hints(client, self._bucket)
+        self._watch = Watch()
+        self._known: set[str] | None = None
+        self._tenures: dict[str, tuple[Tenure, asyncio.Task[None]]] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                keeping = group.create_task(self._member.keep(), name="renew the lease")
+                looking = group.create_task(self._look_on(group), name="look at the leases")
+                await stop.wait()
+                looking.cancel()
+                await asyncio.wait([looking])  # or it could take more behind the back of who hands over
+                await self._member.say_leaving()
+                await self._hand_over()
+                keeping.cancel()
+        finally:
+            await self._member.leave()
+
+    async def _hand_over(self) -> None:
+        for tenure, _ in self._tenures.values():
+            tenure.ended.set()
+        if self._tenures:
+            await asyncio.wait([task for _, task in self._tenures.values()])
+
+    async def _look_on(self, group: asyncio.TaskGroup) -> None:
+        await self._member.joined.wait()
+        async with self._hints.heard():
+            while True:
+                heed_cancellation()
+                try:
+                    await self._turn(group)
+                except BrokerError as error:
+                    if self._client.is_closed:
+                        raise
+                    self._watch.forget()
+                    self._said.warn(f"the leases cannot be read or written: {error}; trying again")
+                await self._hints.wait(min(lease.LOOK, self._watch.due(now())))
+
+    async def _turn(self, group: asyncio.TaskGroup) -> None:
+        if not self._client.is_connected:
+            self._watch.forget()  # nobody can renew
+            return
+        view = read_view(await self._bucket.all())
+        if self._member.id not in view.workers:
+            await self._member.renew()  # which finds out
+            return
+        dead = self._dead(view)
+        for worker in dead:
+            await self._evict(worker, view)
+        if dead:
+            self._hints.wake()
+            return
+        await self._mind(view)
+        await self._share(group, view)
+
+    def _dead(self, view: View) -> set[str]:
+        """Return who has stood still for too long, and at the first look the predecessors whose process has ended."""
+        dead = set(self._watch.look(view, now())) - {self._member.id}
+        if self._known is None:
+            self._known = set(view.workers)
+            dead |= {name for name, worker in view.workers.items() if is_gone(worker, self._kernel)}
+        return dead
+
+    async def _evict(self, worker: str, view: View) -> None:
+        gone = view.workers[worker]
+        try:
+            await self._bucket.delete(WORKER_KEYS + worker, view.revisions[WORKER_KEYS + worker])
+        except Conflict:
+            return  # it has renewed, or somebody else was faster
+        _logger.warning("process %d on %s was not heard of: what it had is taken over", gone.pid, gone.host)
+
+    async def _mind(self, view: View) -> None:
+        """Drop what is not ours any more, and write what is wrong with what is."""
+        for name, (tenure, task) in list(self._tenures.items()):
+            held = view.units.get(name)
+            if held is not None and held.worker == self._member.id:
+                tenure.claim.seen(view.revisions[UNIT_KEYS + name], held)
+                await tenure.claim.say(tenure.trouble)
+            elif not tenure.ended.is_set():
+                _logger.warning("%s: somebody else has it", self._units[name].title)
+                task.cancel()
+
+    async def _share(self, group: asyncio.TaskGroup, view: View) -> None:
+        share = share_of(self._member.id, view)
+        for name in share.give:
+            if name in self._tenures:
+                self._tenures[name][0].ended.set()
+            else:  # an answer was lost, when it was taken or handed over
+                await self._bucket.delete(UNIT_KEYS + name, view.revisions[UNIT_KEYS + name])
+        free = [name for name in share.take if name in self._units and name not in self._tenures]
+        async with asyncio.TaskGroup() as taking:
+            for name in free:
+                taking.create_task(self._take(group, name, view.revisions.get(UNIT_KEYS + name)))
+
+    async def _take(self, group: asyncio.TaskGroup, name: str, revision: int | None) -> None:
+        claim = Claim(self._bucket, name, self._member.id)
+        try:
+            if not await claim.take(revision):
+                return  # somebody was faster
+        except BrokerError as error:
+            self._said.warn(f"{self._units[name].title}: not taken: {error}; trying again")
+            return
+        tenure = Tenure(self._units[name], claim, self._member, self._client, self._said, self._hints.wake)
+        task = group.create_task(tenure.run(), name=self._units[name].title)
+        self._tenures[name] = tenure, task
+        task.add_done_callback(lambda _: self._ended(name))
+
+    def _ended(self, name: str) -> None:
+        del self._tenures[name]
+        self._hints.wake()
+
+
+def _introduction(units: Iterable[str], kernel: str) -> WorkerLease:
+    routes = {route_of(unit) for unit in units} - {""}
+    return WorkerLease(
+        socket.gethostname(), os.getpid(), time.time(), tuple(sorted(routes)), TRIMMER in set(units), kernel=kernel
+    )

@@ -1,0 +1,119 @@
+"""The work on one unit for as long as it is ours: what fails is begun again, and stops no other unit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from nats.aio.client import Client
+
+from sitewire.broker_config.backoff import Backoff
+from sitewire.broker_config.cancellation import heed_cancellation
+from sitewire.broker_config.errors import BrokerError
+from sitewire.workers.errors import Permanent, WorkerError
+from sitewire.workers.ownership.claim import Claim
+from sitewire.workers.ownership.member import LEAVE_TIMEOUT, Membership
+from sitewire.workers.ownership.said import SaidOnce
+from sitewire.workers.ownership.unit import Hold, Unit
+from sitewire.workers.point import Point, reached
+
+RETRY_FIRST = 0.25  # seconds
+MOST_TEXT = 1000  # characters of a trouble
+RETRY_MOST = 2.0  # seconds: a stopped owner's lock is free the moment it is killed, and nobody says so
+
+_logger = logging.getLogger("sitewire.worker")
+
+
+class Tenure:
+    """One unit that is ours.
+
+    Args:
+        unit: what to work on.
+        claim: its key, taken.
+        member: whose lease the work is done under.
+        client: connected.
+        said: what has been logged.
+        changed: called when the trouble is another.
+
+    Attributes:
+        claim: the unit's key.
+        trouble: why it cannot be worked on; empty if it can.
+        ended: set when the owner is to hand over.
+    """
+
+    def __init__(
+        self,
+        unit: Unit,
+        claim: Claim,
+        member: Membership,
+        client: Client,
+        said: SaidOnce,
+        changed: Callable[[], None],
+    ) -> None:
+        self.claim = claim
+        self.trouble = ""
+        self.ended = asyncio.Event()
+        self._unit = unit
+        self._member = member
+        self._client = client
+        self._said = said
+        self._changed = changed
+
+    async def run(self) -> None:
+        """Work until ``ended`` is set, finish, and delete the unit's key.
+
+        Raises:
+            Permanent: the sink cannot work as it is configured.
+            BrokerError: the client is closed.
+        """
+        reached(Point.UNIT_TAKEN)
+        await self._work()
+        reached(Point.UNIT_STOPPED)
+        try:
+            async with asyncio.timeout(LEAVE_TIMEOUT):
+                await self.claim.release()
+        except (BrokerError, TimeoutError) as error:
+            _logger.info("%s: not handed over yet: %s", self._unit.title, error)  # a later look finds it
+
+    async def _work(self) -> None:
+        backoff = Backoff(first=RETRY_FIRST, most=RETRY_MOST)
+        hold = Hold(self._member.left, lambda: self._set(""))
+        while not self.ended.is_set():
+            heed_cancellation()
+            try:
+                await self._unit.run(self.ended, hold)
+            except Exception as error:  # noqa: BLE001  a fault of ours or a library's must not take other units down
+                self._met(first_of(error))
+            await pause(backoff, self.ended)
+
+    def _met(self, error: Exception) -> None:
+        if isinstance(error, Permanent) or (isinstance(error, BrokerError) and self._client.is_closed):
+            raise error
+        if not isinstance(error, WorkerError | BrokerError):
+            _logger.error("%s: unexpected", self._unit.title, exc_info=error)
+        self._said.warn(f"{self._unit.title}: {error}; trying again until that is mended")
+        self._set((str(error) or repr(error))[:MOST_TEXT])
+        self._changed()  # whatever it was, the lease may be lost
+
+    def _set(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            self.trouble = trouble
+            self._changed()
+        if not trouble:
+            self._said.clear()
+
+
+def first_of(error: Exception) -> Exception:
+    """Return the first error of a group of groups: its own text says more than "1 sub-exception"."""
+    return first_of(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
+
+
+async def pause(backoff: Backoff, stop: asyncio.Event) -> None:
+    """Back off, unless told to stop meanwhile."""
+    async with asyncio.TaskGroup() as group:
+        pausing = group.create_task(backoff.pause())
+        stopping = group.create_task(stop.wait())
+        await asyncio.wait([pausing, stopping], return_when=asyncio.FIRST_COMPLETED)
+        pausing.cancel()
+        stopping.cancel()
