@@ -24,14 +24,24 @@ from sitewire.broker_config.model import BEGINNING, Route, Start
 from sitewire.broker_config.names import (
     METRICS_STREAM,
     PARTITIONS,
+    RETRIES_STREAM,
     consumer_name,
     parse_consumer_name,
+    retry_consumer_name,
     stored_filters,
 )
 
 ACK_WAIT_SECONDS: Final = 30
 MAX_ACK_PENDING: Final = 2048
 """Envelopes of a (route, partition) under way at once, some hundred records each."""
+
+DELIVERY: Final[Json] = {
+    "ack_policy": "explicit",
+    "ack_wait": ACK_WAIT_SECONDS * 10**9,
+    "max_deliver": -1,
+    "max_ack_pending": MAX_ACK_PENDING,
+}
+"""How messages are delivered: again and again, until they are acknowledged."""
 
 START_KEY: Final = "sitewire.start"
 """Metadata of a consumer: the route's start as the file said when it was created."""
@@ -64,10 +74,7 @@ class RoutePlan:
     def wanted(self, partition: int) -> Json:
         """Return what one consumer's configuration has to say; where it starts is not part of it."""
         return {
-            "ack_policy": "explicit",
-            "ack_wait": ACK_WAIT_SECONDS * 10**9,
-            "max_deliver": -1,
-            "max_ack_pending": MAX_ACK_PENDING,
+            **DELIVERY,
             "filter_subjects": list(self.filters[partition]),
         }
 
@@ -78,15 +85,15 @@ def plan_route(route: Route) -> RoutePlan:
     return RoutePlan(route.name, route.start, route.sink.identity, filters)
 
 
-async def existing_consumers(client: Client) -> dict[str, Json] | None:
-    """Return the configuration of every consumer of the metrics stream by name; None if there is no stream.
+async def existing_consumers(client: Client, stream: str = METRICS_STREAM) -> dict[str, Json] | None:
+    """Return the configuration of every consumer of a stream by name; None if there is no stream.
 
     Raises:
         BrokerError: no answer.
     """
     found: dict[str, Json] = {}
     while True:
-        page = await ask_unless(client, f"CONSUMER.LIST.{METRICS_STREAM}", {"offset": len(found)}, STREAM_MISSING)
+        page = await ask_unless(client, f"CONSUMER.LIST.{stream}", {"offset": len(found)}, STREAM_MISSING)
         if page is None:
             return None
         items = page["consumers"] or []
@@ -164,7 +171,7 @@ async def _complete(client: Client, plan: RoutePlan, ours: list[Json | None], st
                 if moved:
                     await _read_again(client, plan.route, partition, start)
                 metadata = {**metadata, SINK_KEY: plan.sink}
-                await _send(client, plan.route, partition, {**config, **wanted, "metadata": metadata}, "update")
+                await send_consumer(client, METRICS_STREAM, {**config, **wanted, "metadata": metadata}, "update")
     if changes:
         return Change(ChangeKind.UPDATED, what, next(iter(changes)))
     if created:
@@ -188,16 +195,27 @@ async def _create(client: Client, plan: RoutePlan, partition: int, start: Json) 
         **start,
         "metadata": {START_KEY: plan.start_text, SINK_KEY: plan.sink},
     }
-    return await _send(client, plan.route, partition, config, "create")
+    return await send_consumer(client, METRICS_STREAM, config, "create")
 
 
-async def _send(client: Client, route: str, partition: int, config: Json, action: str) -> Json:
-    name = consumer_name(route, partition)
-    body = {"stream_name": METRICS_STREAM, "config": config, "action": action}
-    answer = await ask_unless(client, f"CONSUMER.CREATE.{METRICS_STREAM}.{name}", body, CONSUMER_EXISTS)
+async def send_consumer(client: Client, stream: str, config: Json, action: str) -> Json:
+    """Create or update a durable consumer, and return what it is then.
+
+    Args:
+        client: connected.
+        stream: of the consumer.
+        config: with its ``name``.
+        action: ``create`` or ``update``.
+
+    Raises:
+        BrokerError: no answer, or a refusal.
+    """
+    name = config["name"]
+    body = {"stream_name": stream, "config": config, "action": action}
+    answer = await ask_unless(client, f"CONSUMER.CREATE.{stream}.{name}", body, CONSUMER_EXISTS)
     if answer is None:
         # Another process was faster; its consumer holds the position.
-        answer = await ask_unless(client, f"CONSUMER.INFO.{METRICS_STREAM}.{name}", None, frozenset())
+        answer = await ask_unless(client, f"CONSUMER.INFO.{stream}.{name}", None, frozenset())
     if answer is None:
         msg = f"the server neither creates nor has {name}"
         raise Refused(msg)
@@ -239,4 +257,5 @@ def _utc_text(time: datetime) -> str:
 
 def _removal(route: str) -> str:
     names = f"{consumer_name(route, 0)} ... p{PARTITIONS - 1}"
-    return f"to forget it, stop its workers and delete the consumers {names} of the stream {METRICS_STREAM}"
+    again = f"{retry_consumer_name(route, 0)} ... of {RETRIES_STREAM}"
+    return f"to forget it, stop its workers and delete the consumers {names} of the stream {METRICS_STREAM} and {again}"

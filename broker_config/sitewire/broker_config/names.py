@@ -12,11 +12,14 @@ from typing import Final
 from sitewire.broker_config.errors import Misuse
 from sitewire.broker_config.patterns import expand, without_contained
 from sitewire.schemas.record import RecordClass
-from sitewire.schemas.subject import METRICS
+from sitewire.schemas.subject import METRICS, RETRY, RunKey
 
 METRICS_STREAM: Final = "METRICS"
 ACCOUNTS_STREAM: Final = "ACCOUNTS"
 RECEIPTS_STREAM: Final = "RECEIPTS"
+
+DEAD_STREAM: Final = "DEAD"
+RETRIES_STREAM: Final = "RETRIES"
 
 LEASES_BUCKET: Final = "LEASES"
 """Who lives, and who owns which unit of work."""
@@ -29,7 +32,7 @@ PARTITIONS: Final = 8
 
 ROUTE_NAME: Final = re.compile(r"[a-z0-9-]{1,32}")
 
-_CONSUMER: Final = re.compile(rf"route-({ROUTE_NAME.pattern})-p([0-9]{{1,3}})")
+_CONSUMER: Final = re.compile(rf"(?:route|retry)-({ROUTE_NAME.pattern})-p([0-9]{{1,3}})")
 
 
 def consumer_name(route: str, partition: int) -> str:
@@ -38,19 +41,45 @@ def consumer_name(route: str, partition: int) -> str:
     Raises:
         Misuse: not a route's name (1 to 32 of ``a-z 0-9 -``), or no such partition.
     """
+    return _name("route", route, partition)
+
+
+def retry_consumer_name(route: str, partition: int) -> str:
+    """Return the name of the consumer of what is sent again to a route's partition.
+
+    Raises:
+        Misuse: not a route's name, or no such partition.
+    """
+    return _name("retry", route, partition)
+
+
+def _name(sort: str, route: str, partition: int) -> str:
     if not ROUTE_NAME.fullmatch(route):
         msg = f"a route's name is 1 to 32 characters of a-z, 0-9 and -: {route!r:.80}"
         raise Misuse(msg)
     if not 0 <= partition < PARTITIONS:
         msg = f"partitions are 0 to {PARTITIONS - 1}: {partition}"
         raise Misuse(msg)
-    return f"route-{route}-p{partition}"
+    return f"{sort}-{route}-p{partition}"
 
 
 def parse_consumer_name(name: str) -> tuple[str, int] | None:
     """Read a consumer's name into its route and partition; None if it is not one of ours."""
     match = _CONSUMER.fullmatch(name)
     return (match[1], int(match[2])) if match else None
+
+
+def partition_of(run: RunKey) -> int:
+    """Return the partition of a run: FNV-1a over its tokens, as the server's transform has it."""
+    digest = 0x811C9DC5
+    for byte in "".join(run.tokens).encode():
+        digest = (digest ^ byte) * 0x01000193 % 2**32
+    return digest % PARTITIONS
+
+
+def retry_filter(route: str, partition: int) -> str:
+    """Return the filter subject of the consumer of what is sent again to a route's partition."""
+    return f"{RETRY}.{partition}.{route}.*.*.*"
 
 
 def stored_filters(subjects: Iterable[str], partition: int) -> tuple[str, ...]:

@@ -16,16 +16,24 @@ from sitewire.broker_config.jetstream_api import NO_STORAGE, STREAM_EXISTS, STRE
 from sitewire.broker_config.model import Broker
 from sitewire.broker_config.names import (
     ACCOUNTS_STREAM,
+    DEAD_STREAM,
     LEASES_BUCKET,
     METRICS_STREAM,
     PARKED_BUCKET,
     PARTITIONS,
     RECEIPTS_STREAM,
+    RETRIES_STREAM,
 )
-from sitewire.schemas.subject import ACCOUNT, METRICS, RECEIPT
+from sitewire.schemas.subject import ACCOUNT, DEAD, METRICS, RECEIPT, RETRY
 
 DEFAULT_MAX_BYTES: Final = 10 * 1024**3
 """Bound of a metrics stream that is created without one, or half of the free disk if that is less."""
+
+DEAD_MAX_BYTES: Final = 256 * 1024**2
+"""Of all dead letters; a worker that finds no room for one waits with that run."""
+
+RETRIES_MAX_BYTES: Final = 64 * 1024**2
+"""Of what is sent again."""
 
 _COMMON: Final[Json] = {
     "retention": "limits",
@@ -38,6 +46,12 @@ _TRANSFORM: Final[Json] = {
     "src": f"{METRICS}.*.*.*.*",
     "dest": f"{METRICS}.{{{{partition({PARTITIONS},1,2)}}}}."
     + ".".join(f"{{{{wildcard({n})}}}}" for n in (1, 2, 3, 4)),
+}
+
+_RETRIES_TRANSFORM: Final[Json] = {
+    # The site and the run are the second and third token here; the hash is that of the metrics' partition.
+    "src": f"{RETRY}.*.*.*.*",
+    "dest": f"{RETRY}.{{{{partition({PARTITIONS},2,3)}}}}." + ".".join(f"{{{{wildcard({n})}}}}" for n in (1, 2, 3, 4)),
 }
 
 
@@ -79,9 +93,32 @@ def plan_streams(broker: Broker) -> tuple[StreamPlan, ...]:
         StreamPlan(METRICS_STREAM, metrics, not bound, embedded.store if embedded is not None else None),
         StreamPlan(ACCOUNTS_STREAM, {**latest, "subjects": [f"{ACCOUNT}.*.*.*"]}),
         StreamPlan(RECEIPTS_STREAM, {**latest, "subjects": [f"{RECEIPT}.*.*.*"]}),
+        StreamPlan(DEAD_STREAM, _plan_dead()),
+        StreamPlan(RETRIES_STREAM, _plan_retries()),
         _plan_bucket(LEASES_BUCKET),
         _plan_bucket(PARKED_BUCKET),
     )
+
+
+def _plan_dead() -> Json:
+    """A letter that is written again replaces itself; when there is no room, none is given up for another."""
+    return {
+        **_COMMON,
+        "subjects": [f"{DEAD}.>"],
+        "discard": "new",
+        "max_msgs_per_subject": 1,
+        "max_bytes": DEAD_MAX_BYTES,
+    }
+
+
+def _plan_retries() -> Json:
+    return {
+        **_COMMON,
+        "subjects": [f"{RETRY}.*.*.*.*"],
+        "subject_transform": _RETRIES_TRANSFORM,
+        "discard": "new",
+        "max_bytes": RETRIES_MAX_BYTES,
+    }
 
 
 def _plan_bucket(name: str) -> StreamPlan:

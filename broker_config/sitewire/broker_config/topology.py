@@ -1,7 +1,7 @@
 """What the broker has to hold for a config file, and making it so.
 
-Three streams and, per route and partition, one durable consumer. No buckets yet. Nothing is ever
-deleted here: a consumer is a route's position, a stream is its data.
+Streams, buckets, and, per route and partition, two durable consumers: of the metrics, and of what is sent
+again. Nothing is ever deleted here: a consumer is a route's position, a stream is its data.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from sitewire.broker_config.consumers import (
     stale_routes,
 )
 from sitewire.broker_config.model import Config
+from sitewire.broker_config.names import RETRIES_STREAM
+from sitewire.broker_config.retry_consumers import apply_retries
 from sitewire.broker_config.streams import StreamPlan, apply_stream, plan_streams
 
 __all__ = ["Topology", "apply", "plan", "route_start"]
@@ -56,5 +58,10 @@ async def apply(client: Client, topology: Topology, *, dry_run: bool = False) ->
         if not dry_run:
             return changes  # the metrics stream was refused: nothing to consume from
         consumers = {}
-    changes += [await apply_route(client, route, consumers, dry_run=dry_run) for route in topology.routes]
-    return changes + stale_routes(consumers, {route.route for route in topology.routes})
+    again = await existing_consumers(client, RETRIES_STREAM)
+    for route in topology.routes:
+        change = await apply_route(client, route, consumers, dry_run=dry_run)
+        if again is not None or dry_run:  # else their stream was refused: the metrics go their way all the same
+            change = await apply_retries(client, route, again or {}, change, dry_run=dry_run)
+        changes.append(change)
+    return changes + stale_routes({**consumers, **(again or {})}, {route.route for route in topology.routes})

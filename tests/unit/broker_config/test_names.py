@@ -5,12 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sitewire.broker_config.errors import Misuse
-from sitewire.broker_config.names import PARTITIONS, consumer_name, parse_consumer_name, stored_filters
+from sitewire.broker_config.names import (
+    PARTITIONS,
+    consumer_name,
+    parse_consumer_name,
+    retry_consumer_name,
+    stored_filters,
+)
 
 
 @given(st.from_regex(r"[a-z0-9-]{1,32}", fullmatch=True), st.integers(0, PARTITIONS - 1))
 def test_a_consumer_s_name_is_read_back(route: str, partition: int) -> None:
     assert parse_consumer_name(consumer_name(route, partition)) == (route, partition)
+    assert parse_consumer_name(retry_consumer_name(route, partition)) == (route, partition)
 
 
 @pytest.mark.parametrize("route", ["", "A", "a.b", "a b", "a_b", "x" * 33, "a\n", "ä"])
