@@ -8,9 +8,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from sitewire.broker_config.model import Config
-from sitewire.collectors.publisher.collector import Collector
+from sitewire.collectors.publisher.collector import Collector, nobody_else_publishes
 from sitewire.collectors.publisher.link import Link
-from sitewire.collectors.spool.directory import WriterDirectory
 from sitewire.deploy.broker.embedded import EmbeddedBroker
 from sitewire.workers.worker import Worker
 
@@ -51,12 +50,8 @@ class Stack:
         await self._worker.ready.wait()  # the streams are there then
         link = Link(self._config.broker.endpoint, "sitewire up")
         async with link.open():
-            await Collector(link, spool, _nobody_else_publishes).run()
+            await Collector(link, spool, nobody_else_publishes).run()
 
 
 def _can_be_a_spool(path: Path) -> bool:
     return path.is_dir() or not path.exists()  # a trainer may make it later
-
-
-def _nobody_else_publishes(directory: WriterDirectory) -> bool:
-    return directory.identity.url is None or not directory.is_alive()

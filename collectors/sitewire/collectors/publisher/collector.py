@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from sitewire.broker_config.errors import BrokerError
@@ -23,6 +24,20 @@ SCAN_INTERVAL = 2.0  # seconds between two looks for writers that came or died
 MOST_AT_ONCE = 64  # drains of dead writers; bounds memory and open files, the others wait their turn
 
 Progress = Callable[[Mapping[RecordClass, int]], None]
+
+
+class News(StrEnum):
+    """What happens to a writer."""
+
+    CAME = "came"
+    """It is being drained."""
+    ENDED = "ended"
+    """It has ended in order, or is a forked child that is gone; all of it has been sent."""
+    CRASHED = "crashed"
+    """Its process is gone without its end; all of it has been sent."""
+
+
+Tell = Callable[[News, WriterDirectory], None]
 
 _logger = logging.getLogger("sitewire.publisher")
 
@@ -49,22 +64,32 @@ class Collector:
         link: an open connection.
         root: the spool.
         wanted: which of the directories that are found are ours to drain.
+        tell: told what happens to each writer, once.
 
     Attributes:
+        wanted: as given.
         drains: what is being drained, by directory.
         failures: why a directory was given up, by directory; it is tried again at the next scan.
         busy: directories that another publisher was found draining.
         scans: how often the spool was looked through.
     """
 
-    def __init__(self, link: Link, root: Path, wanted: Callable[[WriterDirectory], bool]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        root: Path,
+        wanted: Callable[[WriterDirectory], bool],
+        tell: Tell = lambda _news, _directory: None,
+    ) -> None:
+        self.wanted = wanted
         self.drains: dict[Path, Drain] = {}
         self.failures: dict[Path, str] = {}
         self.busy: set[Path] = set()
         self.scans = 0
         self._link = link
         self._root = root
-        self._wanted = wanted
+        self._tell = tell
+        self._told: dict[Path, News] = {}
         self._before = 0
         self._own: dict[Path, Charge] = {}
         self._tasks: dict[Path, asyncio.Task[None]] = {}
@@ -112,9 +137,10 @@ class Collector:
         there = discover(self._root)
         for path in self._finished.keys() - {directory.path for directory in there}:
             del self._finished[path], self._retry_at[path]
+            self._told.pop(path, None)
         for directory in there:
             try:
-                if directory.path in self._tasks or not self._wanted(directory) or self._remove_expired(directory):
+                if directory.path in self._tasks or not self.wanted(directory) or self._remove_expired(directory):
                     continue
             except (OSError, SubjectError, SpoolError) as error:
                 self._fail(directory.path, error)
@@ -169,8 +195,10 @@ class Collector:
     async def _run_drain(self, drain: Drain) -> None:
         path = drain.directory.path
         self.drains[path] = drain
+        self._say(News.CAME, drain.directory)
         try:
             await drain.run()
+            self._say(await asyncio.to_thread(_end_of, drain.directory), drain.directory)
             self._finished[path] = drain.generation  # a later one is a reason to look once more
             self.failures.pop(path, None)
         except* (BrokerError, OSError) as errors:
@@ -180,7 +208,22 @@ class Collector:
             del self.drains[path]
             await drain.close()
 
+    def _say(self, news: News, directory: WriterDirectory) -> None:
+        # What was drained is looked at once more when the broker returns: no news.
+        if self._told.get(directory.path) in (None, News.CAME) and self._told.get(directory.path) is not news:
+            self._told[directory.path] = news
+            self._tell(news, directory)
+
     def _fail(self, path: Path, error: BaseException) -> None:
         if path not in self.failures:
             _logger.error("%s: %s", path, error)
         self.failures[path] = str(error)
+
+
+def nobody_else_publishes(directory: WriterDirectory) -> bool:
+    """Whether a writer is anybody's to drain: its process is gone, or leaves that to others."""
+    return directory.identity.url is None or not directory.is_alive()
+
+
+def _end_of(directory: WriterDirectory) -> News:
+    return News.ENDED if directory.ended or directory.identity.forked else News.CRASHED

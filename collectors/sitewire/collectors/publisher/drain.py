@@ -36,7 +36,7 @@ class Drain:
 
     Attributes:
         wake: set it to have the spool looked at now.
-        caught_up: whether the last look found nothing new.
+        caught_up: whether all that the last look found has been acknowledged, and it had found all there was.
         acknowledged: indexes that the broker has acknowledged to this drain.
     """
 
@@ -53,6 +53,7 @@ class Drain:
         self.wake = asyncio.Event()
         self.caught_up = False
         self.acknowledged = 0
+        self._asked = False
         self._sequences: dict[RecordClass, int] = {}
         self._forgotten = False
         self._link = link
@@ -65,6 +66,11 @@ class Drain:
         """The connection that the account was last published on."""
         return self._ledger.generation
 
+    def look_again(self) -> None:
+        """Be caught up only when a look that begins after this call has been sent."""
+        self._asked, self.caught_up = True, False
+        self.wake.set()
+
     async def run(self) -> None:
         """Send until the writer is gone or has ended and everything of it has been acknowledged.
 
@@ -74,6 +80,7 @@ class Drain:
         try:
             while True:
                 heed_cancellation()
+                self._asked = False
                 alive, items = await asyncio.to_thread(self._look)
                 if not await self._keep_account(alive=alive):
                     continue
@@ -81,7 +88,7 @@ class Drain:
                 if self._forgotten:
                     await self._begin_again()
                     continue
-                self.caught_up = not items
+                self.caught_up = len(items) < READ_LIMIT and not self._asked
                 over = not alive and not items and self.reader.at_end
                 if over and await self._keep_account(alive=False, now=True):
                     break

@@ -14,6 +14,7 @@ from sitewire.collectors.publisher.collector import Collector
 from sitewire.collectors.publisher.link import Link
 from sitewire.collectors.spool.directory import WriterDirectory, discover
 from sitewire.collectors.spool.reader import SpoolReader
+from sitewire.schemas.errors import SubjectError
 
 LOOK_INTERVAL = 0.2  # seconds
 _READ_LIMIT = 5000
@@ -34,14 +35,20 @@ class Waiting:
     unreadable: tuple[str, ...] = ()
 
 
-def waiting(root: Path) -> Waiting:
-    """Count what has not been acknowledged. Reads every directory to its end: blocks."""
+def waiting(root: Path, wanted: Callable[[WriterDirectory], bool] = lambda _: True) -> Waiting:
+    """Count what has not been acknowledged. Reads every directory to its end: blocks.
+
+    Args:
+        root: the spool.
+        wanted: which directories count.
+    """
     counts: list[int] = []
     unreadable: list[str] = []
     for directory in discover(root):
         try:
-            counts.append(_unacknowledged(directory))
-        except (OSError, SpoolError) as error:
+            if wanted(directory):
+                counts.append(_unacknowledged(directory))
+        except (OSError, SubjectError, SpoolError) as error:
             unreadable.append(f"{directory.path}: {error}")
     return Waiting(sum(counts), sum(count > 0 for count in counts), tuple(unreadable))
 
@@ -68,14 +75,15 @@ async def sync(
     with suppress(TimeoutError):  # what is left says it
         async with asyncio.timeout(timeout), link.open(), asyncio.TaskGroup() as group:
             running = group.create_task(collector.run(), name="drain the spool")
-            while not await asyncio.to_thread(_settled, root, collector):
+            while not await asyncio.to_thread(settled, root, collector):
                 await asyncio.sleep(LOOK_INTERVAL)
                 on_progress(collector.acknowledged)
             running.cancel()
     return await asyncio.to_thread(waiting, root)
 
 
-def _settled(root: Path, collector: Collector) -> bool:
+def settled(root: Path, collector: Collector) -> bool:
+    """Whether all that a collector is to drain has been sent: of a living writer, what it had logged. Blocks."""
     return collector.scans > 0 and all(_is_settled(item, collector) for item in discover(root))
 
 
@@ -84,7 +92,12 @@ def _is_settled(directory: WriterDirectory, collector: Collector) -> bool:
     if drain is not None:
         return drain.caught_up and directory.is_alive()
     living_elsewhere = directory.path in collector.busy and directory.is_alive()
-    return collector.finished(directory.path) or directory.path in collector.failures or living_elsewhere
+    if collector.finished(directory.path) or directory.path in collector.failures or living_elsewhere:
+        return True
+    try:
+        return not collector.wanted(directory)
+    except OSError:
+        return True  # not ours to read: ``waiting`` names it
 
 
 def _unacknowledged(directory: WriterDirectory) -> int:

@@ -23,7 +23,20 @@ USAGE: Final = 2
 BAD_CONFIG: Final = 78
 INTERRUPTED: Final = 130
 
-COMMANDS: Final = ("demo", "up", "broker", "worker", "sync", "drain", "check", "runs", "status", "tail", "schema")
+COMMANDS: Final = (
+    "demo",
+    "up",
+    "broker",
+    "worker",
+    "collect",
+    "sync",
+    "drain",
+    "check",
+    "runs",
+    "status",
+    "tail",
+    "schema",
+)
 _SERVER_LIBRARIES: Final = frozenset({"pydantic", "pydantic_core", "ruamel", "ruamel.yaml", "rich"})
 
 

@@ -8,10 +8,10 @@ import os
 import sys
 from pathlib import Path
 
-from sitewire.broker_config.connection import Endpoint, check_url
+from sitewire.broker_config.connection import Endpoint
 from sitewire.collectors.publisher.sync import Waiting, sync, waiting
 from sitewire.collectors.spool.directory import discover
-from sitewire.deploy.cli.arguments import Commands, add_timeout, command
+from sitewire.deploy.cli.arguments import Commands, add_endpoint, add_timeout, command, endpoint_of
 
 
 def add(commands: Commands) -> None:
@@ -23,26 +23,19 @@ def add(commands: Commands) -> None:
         "sitewire sync ~/.sitewire/spool --url nats://hub:4222",
     )
     parser.add_argument("spool", type=Path, metavar="DIR", help="the spool (SITEWIRE_SPOOL of the trainer)")
-    parser.add_argument("--url", default=os.environ.get("SITEWIRE_URL"), help="the broker (default: SITEWIRE_URL)")
-    parser.add_argument(
-        "--creds", type=Path, default=_path("SITEWIRE_CREDS"), help="credentials (default: SITEWIRE_CREDS)"
-    )
-    parser.add_argument(
-        "--ca", type=Path, default=_path("SITEWIRE_CA"), help="certificate authority (default: SITEWIRE_CA)"
-    )
+    add_endpoint(parser)
     add_timeout(parser, 600.0)
     parser.set_defaults(run=run, parser=parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Drain; 0 when nothing is left."""
-    _check(options.parser, options)
+    endpoint = _endpoint(options.parser, options)
     if not discover(options.spool):  # else even a writer with nothing left may have an account to send
         _say(f"nothing waits in {options.spool}: it holds no writer's records")
         return 0
     before = waiting(options.spool)
     _say(f"{before.records} records of {before.writers} writers wait in {options.spool}")
-    endpoint = Endpoint(options.url, options.creds, options.ca)
     left = asyncio.run(sync(options.spool, endpoint, options.timeout, _Progress(before)))
     for line in left.unreadable:
         _say(line)
@@ -53,15 +46,14 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """End with the usage if the arguments cannot work."""
-    if options.url is None:
-        parser.error("which broker? Give --url or set SITEWIRE_URL")
+def _endpoint(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Endpoint:
+    """Return the broker; end with the usage if the arguments cannot work."""
+    endpoint = endpoint_of(parser, options)
     if not options.spool.is_dir():
         parser.error(f"not a directory: {options.spool}")
     if not os.access(options.spool, os.R_OK | os.X_OK):
         parser.error(f"this user may not read {options.spool}")
-    check_url(options.url)
+    return endpoint
 
 
 class _Progress:
@@ -83,7 +75,3 @@ class _Progress:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr)
-
-
-def _path(variable: str) -> Path | None:
-    return Path(os.environ[variable]) if os.environ.get(variable) else None
