@@ -101,7 +101,7 @@ def check_url(url: str) -> None:
         raise Misuse(msg)
 
 
-async def connect(endpoint: Endpoint, *, name: str, on_event: OnEvent | None = None) -> Client:
+async def connect(endpoint: Endpoint, *, name: str, on_event: OnEvent | None = None, comes_back: bool = True) -> Client:
     """Connect, and stay connected until ``close`` or ``drain``.
 
     Only the first attempt can fail here. Later the client reconnects for ever, unless the server
@@ -112,6 +112,8 @@ async def connect(endpoint: Endpoint, *, name: str, on_event: OnEvent | None = N
         endpoint: where to, and as whom.
         name: shown by the server in its lists of connections.
         on_event: called on the loop with what happens to the connection; must return at once.
+        comes_back: False for a request that must not reach the server after a restart, when its store may be
+            another: nothing is sent on a second connection, and the first loss of the link is the end.
 
     Raises:
         BrokerUnreachable: nobody answers there as a NATS server.
@@ -122,6 +124,7 @@ async def connect(endpoint: Endpoint, *, name: str, on_event: OnEvent | None = N
     options = await credential_options(endpoint.creds)
     if endpoint.ca is not None:
         options["tls"] = await asyncio.to_thread(_tls, endpoint.ca)
+    options["allow_reconnect"] = comes_back
     events = _Events(on_event)
     client = Client()
     try:
