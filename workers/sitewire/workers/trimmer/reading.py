@@ -67,15 +67,14 @@ async def read_needs(client: Client) -> tuple[Need, ...]:
     return make_needs(consumers, {key: ParkedRun.decode(entry.value) for key, entry in entries.items()})
 
 
-async def read_waiting(client: Client, stream: str, prefix: str) -> tuple[Consumer, ...]:
-    """Return the consumers of a stream, by how their names begin, for which a message waits.
+async def read_consumers(client: Client, stream: str, prefix: str) -> tuple[Consumer, ...]:
+    """Return the consumers of a stream whose names begin so, each with the first message that waits for it.
 
     Raises:
         BrokerError: no answer.
     """
     infos = await _consumers(client, stream, prefix)
-    consumers = [await _consumer(client, stream, info) for info in infos]
-    return tuple(item for item in consumers if item.waiting is not None)
+    return tuple([await _consumer(client, stream, info) for info in infos])
 
 
 async def first_since(client: Client, time: float) -> int | None:

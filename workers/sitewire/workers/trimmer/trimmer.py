@@ -36,6 +36,7 @@ from sitewire.broker_config.names import METRICS_STREAM
 from sitewire.workers.trimmer.needs import Need, committed
 from sitewire.workers.trimmer.policy import over_share
 from sitewire.workers.trimmer.reading import StreamState, first_since, read_needs, read_state
+from sitewire.workers.trimmer.retries import trim_retries
 
 PERIOD: Final = 5.0  # seconds between two looks
 SOON: Final = 0.25  # seconds, while the stream is nearly full: publishers wait for the next look
@@ -99,7 +100,9 @@ class Trimmer:
         """Look once, and purge what is to go and may; return the seconds until the next time."""
         began = time.monotonic()
         try:
-            stream = await self._trim(await self._connected())
+            client = await self._connected()
+            stream = await self._trim(client)
+            await trim_retries(client)
         except BrokerError as error:
             self._say_once(error)
             await self.close()
