@@ -7,8 +7,10 @@
     │   ├── SinkBusy           another owner holds the partition's lock
     │   ├── SinkUnavailable    the operating system said no: a full disk, a bad block, no permission
     │   ├── NotOpen            the sink or run is closed, or failed before; open it again
+    │   ├── GivenUp            an attempt failed, and there shall be no other now
     │   └── UnitLost           somebody else works on this partition: drop all of it, look at the lease
     └── Permanent              trying again cannot help
+        ├── BatchRefused       the tracker will never take some record of the batch: it is halved until that is found
         ├── MissingExtra       a library of the sink is not installed
         ├── SinkMisconfigured  the sink's place or type cannot work as it is configured
         ├── PlaceUnreadable    the place holds progress that this build cannot read
@@ -63,8 +65,20 @@ class NotOpen(Temporary):
     """The sink or run was closed, or an earlier call failed: it has to be opened again."""
 
 
+class GivenUp(Temporary):
+    """An attempt failed, and there shall be no other now: the run is parked, or the worker stops."""
+
+
 class UnitLost(Temporary):
     """Somebody else works on the partition: all of its work here ends, and is begun again if it is ours after all."""
+
+
+class BatchRefused(Permanent):
+    """The tracker will never take some record of this batch, whatever the place is like.
+
+    Raised by ``RunSink.write`` or ``commit``. The message is what a person reads beside the dead letter. An error that
+    concerns the place is never this one: it would send good records to the dead letters.
+    """
 
 
 class MissingExtra(Permanent):
