@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pytest
 from hypothesis import given
@@ -45,6 +46,10 @@ class World:
     fates: dict[tuple[StreamKey, int], Outcome | HoleName] = field(default_factory=dict)
     positions: dict[StreamKey, Position] = field(default_factory=dict)
     attempts: int = 0
+
+    @cached_property
+    def envelopes(self) -> dict[StreamKey, list[Envelope]]:
+        return {key: _envelopes(key, line) for key, line in self.line.items()}
 
     def live(self) -> None:
         """Deliver everything, with as many owners as it takes."""
@@ -114,7 +119,7 @@ class Owner:
             self._decisions.refuse(culprit.key, culprit.index)
 
     def _plan(self) -> Plan:
-        envelopes = {key: _envelopes(key, line) for key, line in self._world.line.items()}
+        envelopes = self._world.envelopes
         bases = dict.fromkeys(envelopes, 0)
         return make_plan(self._world.positions, bases, envelopes, lambda kind: kind is not Kind.TAG, self._decisions)
 
