@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from nats.aio.client import Client
 
 from sitewire.broker_config.errors import NotThere, mapped_errors
-from sitewire.broker_config.names import ACCOUNTS_STREAM, METRICS_STREAM
+from sitewire.broker_config.names import ACCOUNTS_STREAM, METRICS_STREAM, RETRIES_STREAM
 from sitewire.schemas.account import Account, decode_account
 from sitewire.schemas.errors import SchemaError
-from sitewire.schemas.subject import RunKey, account_subject
+from sitewire.schemas.subject import RETRY, RunKey, account_subject
 from sitewire.workers.arrival import Arrival, read
 
 
@@ -31,28 +31,35 @@ class Stream:
             return arrival.envelope.first
         return None
 
-    async def messages(self, subject: str, start: int, end: int | None = None) -> AsyncIterator[Arrival]:
+    async def messages(
+        self, subject: str, start: int, end: int | None = None, *, unreadable: Callable[[int], None] | None = None
+    ) -> AsyncIterator[Arrival]:
         """Yield what a stored subject holds, in the order of the stream; unreadable messages are passed over.
 
         Args:
             subject: as stored.
             start: the first stream sequence.
             end: the stream sequence to stop before; to the last if None.
+            unreadable: called with the sequence of each message that is passed over.
         """
+        stream = RETRIES_STREAM if subject.startswith(f"{RETRY}.") else METRICS_STREAM
         sequence = max(start, 1)
         while end is None or sequence < end:
             try:
                 with mapped_errors():
-                    found = await self._manager.get_msg(METRICS_STREAM, sequence, subject, direct=True, next=True)
+                    found = await self._manager.get_msg(stream, sequence, subject, direct=True, next=True)
             except NotThere:
                 return
             if found.seq is None or (end is not None and found.seq >= end):
                 return
             sequence = found.seq + 1
             try:
-                yield read(subject, found.seq, found.data or b"")
+                arrival = read(subject, found.seq, found.data or b"")
             except SchemaError:
+                if unreadable is not None:
+                    unreadable(found.seq)
                 continue  # its consumer's delivery reports it
+            yield arrival
 
     async def account(self, run: RunKey, writer: str) -> Account | None:
         """Return what a writer's publisher last said, or None if it never did."""
