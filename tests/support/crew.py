@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -14,10 +15,14 @@ from sitewire.broker_config.bucket import Bucket
 from sitewire.broker_config.errors import BrokerError
 from sitewire.broker_config.model import Broker, Collect, Config, Route, SinkConfig
 from sitewire.broker_config.names import LEASES_BUCKET
+from sitewire.schemas.subject import RunKey
 from sitewire.workers.ownership.view import View, read_view
 from sitewire.workers.sinks.jsonl.sink import JsonlOptions
 from sitewire.workers.worker import Worker
 from support.nats import NatsServer
+from support.stream import send
+
+ENVELOPE = 10  # records
 
 
 def lines_route(folder: Path, name: str = "lines") -> Route:
@@ -55,8 +60,8 @@ class Crew:
         self._hands: list[Hand] = []
 
     def add(self, routes: Iterable[str] = ()) -> Hand:
-        """Start one more."""
-        hand = Hand(Worker(self._config, list(routes)))
+        """Start one more, for all routes if none is named. By name, so that none trims: that is a ninth unit."""
+        hand = Hand(Worker(self._config, list(routes) or [route.name for route in self._config.routes]))
         self._hands.append(hand)
         return hand
 
@@ -106,3 +111,56 @@ async def crew_of(server: NatsServer, client: Client, folder: Path, *routes: Rou
         yield crew
     finally:
         await crew.end()
+
+
+class Load:
+    """Records of many runs, a few envelopes at a time, while a test goes on.
+
+    Attributes:
+        sent: per run, how many records of its one writer are stored.
+    """
+
+    def __init__(self, client: Client, runs: int = 24) -> None:
+        self.sent = {RunKey("clinic", f"job-{number}"): 0 for number in range(runs)}
+        self._client = client
+        self._stop = asyncio.Event()
+
+    async def send(self) -> None:
+        """Send until told to stop."""
+        while not self._stop.is_set():
+            for run, first in self.sent.items():
+                await send(self._client, first, first + ENVELOPE, run=run)
+                self.sent[run] = first + ENVELOPE
+            await asyncio.sleep(0.02)
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    async def written(self, folder: Path) -> None:
+        """Wait until all is in a folder's files; each record must be there once and in order."""
+        async with asyncio.timeout(30):
+            while any(len(read_indexes(folder, run)) < count for run, count in self.sent.items()):
+                await asyncio.sleep(0.05)
+        for run, count in self.sent.items():
+            assert read_indexes(folder, run) == list(range(count)), run
+
+
+@asynccontextmanager
+async def loaded(client: Client, folder: Path) -> AsyncIterator[Load]:
+    """A load while the block runs; behind it, all of it must be in a folder's files, once and in order."""
+    load = Load(client)
+    sending = asyncio.create_task(load.send())
+    try:
+        yield load
+    finally:
+        load.stop()
+        await sending
+    await load.written(folder)
+
+
+def read_indexes(folder: Path, run: RunKey) -> list[int]:
+    """Return the indexes of a run's one writer in the order of its files."""
+    site, name = run.tokens
+    files = sorted((folder / name / site).glob("scalars*.jsonl"), key=lambda path: (len(path.name), path.name))
+    lines = [line for path in files for line in path.read_text().splitlines(keepends=True)]
+    return [json.loads(line)["index"] for line in lines if line.endswith("\n")]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
+from sitewire.broker_config import connection
 from sitewire.broker_config.connection import connect
 from sitewire.workers.ownership import lease
 from support.crew import Crew, crew_of, lines_route
@@ -19,6 +20,7 @@ def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "LEASE", 1.5)
     monkeypatch.setattr(lease, "RENEW", 0.3)
     monkeypatch.setattr(lease, "LOOK", 0.2)
+    monkeypatch.setattr(connection, "RECONNECT_MOST_SECONDS", 0.5)  # or who comes back late would be evicted
 
 
 @pytest.fixture

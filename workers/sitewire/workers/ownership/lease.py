@@ -15,7 +15,10 @@ from sitewire.broker_config.names import ROUTE_NAME
 T = TypeVar("T")
 
 LEASE = 6.0
-"""Seconds that a worker's key may stand still before others take the worker for dead."""
+"""Seconds that a worker's key may stand still before others take the worker for dead.
+
+More than a renewal and the longest pause of a client that reconnects: a broker that was away costs nobody its units.
+"""
 
 RENEW = 2.0
 """Seconds between two renewals."""

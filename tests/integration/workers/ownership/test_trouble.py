@@ -1,0 +1,40 @@
+"""A unit that cannot be worked on says why in its key, and stops no other."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+
+from sitewire.broker_config.names import METRICS_STREAM
+from sitewire.workers.sinks.partition_lock import PartitionLock
+from support.crew import Crew, loaded, loads
+
+pytestmark = pytest.mark.nats
+
+UNIT = "route-lines-p3"
+
+
+async def test_a_partition_that_somebody_else_holds_is_named_and_taken_up_when_it_is_free(
+    crew: Crew, client: Client, tmp_path: Path
+) -> None:
+    lock = await asyncio.to_thread(PartitionLock.take, tmp_path / "lines", 3)
+    crew.add()
+    view = await crew.until(lambda view: UNIT in view.units and view.units[UNIT].trouble)
+    assert "3.lock: held by another sink of this process" in view.units[UNIT].trouble
+    assert loads(view) == [8]
+    async with loaded(client, tmp_path / "lines"):
+        await asyncio.sleep(0.3)
+        lock.release()
+        view = await crew.until(lambda view: not view.units[UNIT].trouble)
+    assert not any(unit.trouble for unit in view.units.values())
+
+
+async def test_a_consumer_that_is_not_there_stops_its_own_partition_only(crew: Crew, client: Client) -> None:
+    crew.add()
+    await crew.until(lambda view: loads(view) == [8])
+    await client.jsm().delete_consumer(METRICS_STREAM, UNIT)
+    view = await crew.until(lambda view: view.units[UNIT].trouble)
+    assert [name for name, unit in view.units.items() if unit.trouble] == [UNIT]
