@@ -24,8 +24,13 @@ class Backoff:
 
     async def pause(self) -> None:
         """Wait between 0 and the present bound, and double the bound."""
-        await asyncio.sleep(jitter.uniform(0, self._bound))
+        await asyncio.sleep(self.draw())
+
+    def draw(self) -> float:
+        """Return the next pause, in seconds, and double the bound."""
+        seconds = jitter.uniform(0, self._bound)
         self._bound = min(self._bound * 2, self.most)
+        return seconds
 
     def reset(self) -> None:
         """Begin anew: it worked."""

@@ -68,13 +68,14 @@ async def _by_request(client: Client, stream: str, subject: str) -> list[Latest]
             if status is not None:
                 msg = f"{stream}: the server answers {status}"
                 raise BrokerUnreachable(msg)  # 503: no such stream here, or JetStream is not up yet
-            found.append(_of_answer(message))
+            found.append(of_answer(message))
     finally:
         if not client.is_closed:
             await subscription.unsubscribe()
 
 
-def _of_answer(message: Msg) -> Latest:
+def of_answer(message: Msg) -> Latest:
+    """Read a message of a direct get's answer; the server's headers say where it is from."""
     headers = dict(message.headers or {})
     subject, sequence = headers["Nats-Subject"], int(headers["Nats-Sequence"])
     own = {name: value for name, value in headers.items() if name not in _SERVERS}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from sitewire.broker_config.errors import mapped_errors
 from sitewire.schemas.receipt import StreamKey
 from sitewire.workers.arrival import Arrival
+
+AT_A_TIME = 256 * 1024
+"""Bytes of messages written at once: an attempt takes tens of milliseconds then, and one that lasts hangs."""
 
 
 class Holding:
@@ -35,9 +38,19 @@ class Holding:
         return sum(arrival.size for arrival in (*self._inbox, *self.held))
 
     @property
-    def unread(self) -> bool:
-        """Whether something has come that is not in work yet."""
-        return bool(self._inbox)
+    def held_size(self) -> int:
+        """Bytes of the messages in work."""
+        return sum(arrival.size for arrival in self.held)
+
+    @property
+    def unread(self) -> Collection[Arrival]:
+        """What has come and is not in work yet."""
+        return self._inbox
+
+    @property
+    def here(self) -> list[Arrival]:
+        """What is not committed."""
+        return [*self._inbox, *self.held]
 
     def put(self, arrival: Arrival) -> None:
         """Take a message."""
@@ -45,9 +58,23 @@ class Holding:
         self.came.set()
 
     def take(self) -> None:
-        """Have what came in work."""
-        self.held.extend(self._inbox)
-        self._inbox.clear()
+        """Have what came in work, as far as it is written at once."""
+        size = 0
+        while self._inbox and size < AT_A_TIME:
+            arrival = self._inbox.popleft()
+            size += arrival.size
+            self.held.append(arrival)
+
+    def take_back(self) -> None:
+        """Have nothing in work."""
+        self._inbox.extendleft(reversed(self.held))
+        self.held = []
+
+    def give_up(self, sequence: int) -> list[Arrival]:
+        """Return what is not in work and lies at or behind a stream sequence, and hold it no more."""
+        given = [arrival for arrival in self._inbox if arrival.sequence >= sequence]
+        self._inbox = deque(arrival for arrival in self._inbox if arrival.sequence < sequence)
+        return given
 
     def settle(self, upto: Mapping[StreamKey, int]) -> list[Arrival]:
         """Return what is committed, and hold it no more.

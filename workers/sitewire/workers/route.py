@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from sitewire.broker_config.cancellation import heed_cancellation
+from sitewire.broker_config.consumers import MAX_ACK_PENDING
 from sitewire.broker_config.errors import mapped_errors
 from sitewire.broker_config.names import METRICS_STREAM, consumer_name
 from sitewire.schemas.errors import SchemaError
 from sitewire.schemas.subject import RunKey
-from sitewire.workers.arrival import Arrival, arrive
+from sitewire.workers.arrival import arrive
 from sitewire.workers.gaps import GapFiller
 from sitewire.workers.ownership.unit import ALONE, Hold
+from sitewire.workers.parking import Parking
+from sitewire.workers.parking_lot import ParkingLot
 from sitewire.workers.point import Point, reached
 from sitewire.workers.pull import Pull
 from sitewire.workers.receipts import ReceiptBook
@@ -27,6 +31,7 @@ from sitewire.workers.stream import Stream
 
 FETCH_LIMIT = 8  # messages decoded before the loop sees to others; a full one takes about 2 ms
 MOST_WAITING = 4 * 1024 * 1024  # bytes of a partition's messages in work; decoded they take about five times that
+MANY_WAITING = MAX_ACK_PENDING // 2  # messages; with those on their way it is the most that the server gives
 MOST_SAID = 100  # subjects whose unreadable messages are named in the log
 KEEP_ALIVE = 10.0  # seconds, a third of the consumers' ack_wait
 STOP_TIMEOUT = 10.0  # seconds for what is there to be committed and acknowledged
@@ -68,7 +73,8 @@ class RoutePartition:
         stream = Stream(client)
         self._settled = asyncio.Event()
         book = ReceiptBook(client, route)
-        self._context = RouteContext(route, partition, sink, stream, GapFiller(stream), book, start, self._settled)
+        lot = ParkingLot(client, route, partition)
+        self._context = RouteContext(route, partition, sink, stream, GapFiller(stream), book, start, self._settled, lot)
         self._runs: dict[RunKey, tuple[RunDelivery, asyncio.Task[None]]] = {}
         self._said: set[str] = set()
 
@@ -83,7 +89,9 @@ class RoutePartition:
             await self._sink.open(self.partition)
             reached(Point.SINK_OPENED)
             async with asyncio.TaskGroup() as group:
-                fetching = group.create_task(self._fetch(group), name=f"fetch {self._consumer}")
+                parking = Parking(self._context.lot, self._deliveries, self._is_full, partial(self._delivery, group))
+                attending = group.create_task(parking.run(), name=f"attend to parked runs of {self._consumer}")
+                fetching = group.create_task(self._fetch(group, parking), name=f"fetch {self._consumer}")
                 keeping = group.create_task(self._keep_alive(), name=f"keep alive {self._consumer}")
                 await stop.wait()
                 fetching.cancel()
@@ -91,10 +99,11 @@ class RoutePartition:
                 reached(Point.FETCHING_STOPPED)
                 await self._finish()
                 keeping.cancel()
+                attending.cancel()
         finally:
             await self._sink.close()
 
-    async def _fetch(self, group: asyncio.TaskGroup) -> None:
+    async def _fetch(self, group: asyncio.TaskGroup, parking: Parking) -> None:
         pull = Pull(self._client, METRICS_STREAM, self._consumer, self._hold.left)
         async with pull.subscribed():
             generation = -1
@@ -104,6 +113,7 @@ class RoutePartition:
                     generation = self._generation()
                     self._forget_sequences()
                     await self._reset()
+                    await parking.adopt()
                     self._hold.works()
                 await self._wait_for_room()
                 messages = await pull.fetch(FETCH_LIMIT)
@@ -131,7 +141,7 @@ class RoutePartition:
         except SchemaError as error:
             await self._set_aside(message, error)
             return
-        self._delivery(group, arrival).put(arrival)
+        self._delivery(group, arrival.run, arrival.envelope.experiment).put(arrival)
 
     async def _set_aside(self, message: Msg, error: SchemaError) -> None:
         self.unreadable += 1
@@ -141,21 +151,30 @@ class RoutePartition:
         with mapped_errors():
             await message.term()
 
-    def _delivery(self, group: asyncio.TaskGroup, arrival: Arrival) -> RunDelivery:
-        known = self._runs.get(arrival.run)
+    def _delivery(self, group: asyncio.TaskGroup, run: RunKey, experiment: str) -> RunDelivery:
+        known = self._runs.get(run)
         if known is not None and not known[0].ended:
             return known[0]
-        delivery = RunDelivery(arrival.run, arrival.envelope.experiment, self._context)
-        name = f"deliver {arrival.run.run}/{arrival.run.site} to {self.route}"
+        delivery = RunDelivery(run, experiment, self._context)
+        name = f"deliver {run.run}/{run.site} to {self.route}"
         task = group.create_task(_run_after(delivery, known[1] if known else None), name=name)
-        self._runs[arrival.run] = delivery, task
-        task.add_done_callback(lambda done: self._forget(arrival.run, done))
+        self._runs[run] = delivery, task
+        task.add_done_callback(lambda done: self._forget(run, done))
         return delivery
 
     def _forget(self, run: RunKey, task: asyncio.Task[None]) -> None:
         if self._runs[run][1] is task:
             del self._runs[run]
             self._context.book.forget(run)
+
+    def _deliveries(self) -> list[RunDelivery]:
+        return [delivery for delivery, _ in self._runs.values()]
+
+    def _is_full(self) -> bool:
+        """Whether no more messages are taken, or the server gives none: it bounds their number."""
+        deliveries = self._deliveries()
+        waiting = sum(delivery.waiting for delivery in deliveries)
+        return waiting >= MOST_WAITING or sum(delivery.messages for delivery in deliveries) >= MANY_WAITING
 
     async def _wait_for_room(self) -> None:
         while sum(delivery.waiting for delivery, _ in self._runs.values()) >= MOST_WAITING:

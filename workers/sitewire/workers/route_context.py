@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from sitewire.workers.gaps import GapFiller
+from sitewire.workers.parking_lot import ParkingLot
 from sitewire.workers.receipts import ReceiptBook
 from sitewire.workers.sinks.contract import Sink
 from sitewire.workers.stream import Stream
@@ -24,6 +25,7 @@ class RouteContext:
         book: the route's receipts.
         start: the stream sequence that the route begins at; None for the beginning, where every base is 0.
         settled: set whenever messages have been acknowledged.
+        lot: what its parked runs share.
     """
 
     name: str
@@ -34,3 +36,4 @@ class RouteContext:
     book: ReceiptBook
     start: int | None
     settled: asyncio.Event
+    lot: ParkingLot

@@ -1,16 +1,27 @@
-"""One run in one route: take what came, write it, settle it, fill what is missing, tell; for ever."""
+"""One run in one route: take what came, write it, settle it, fill what is missing, tell; for ever.
+
+A run that is in the way of others is parked: then it reads from the stream what its consumer has brought
+and got acknowledged unread (``detour.py``), until it has caught up.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Iterable
+from dataclasses import replace
 
+from sitewire.broker_config.backoff import Backoff
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import BrokerError
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.arrival import Arrival
+from sitewire.workers.detour import Detour
+from sitewire.workers.errors import GivenUp
 from sitewire.workers.gaps import LOOK_AGAIN, Gap
 from sitewire.workers.holding import Holding
+from sitewire.workers.patience import Patience
 from sitewire.workers.plan import Plan
 from sitewire.workers.point import Point, reached
 from sitewire.workers.receipts import PERIOD
@@ -20,6 +31,13 @@ from sitewire.workers.trouble import Trouble
 from sitewire.workers.writing import RunWriter
 
 IDLE = 60.0  # seconds without a message until a run is closed in the sink; the next message opens it again
+TRY_AGAIN = 30.0  # seconds at most between two attempts of a parked run
+
+HANGS = "an attempt to write has not come back"
+MISSING = "it waits for indexes that are missing"
+CATCHING_UP = "it is catching up"
+
+_logger = logging.getLogger("sitewire.worker")
 
 
 class RunDelivery:
@@ -28,26 +46,46 @@ class RunDelivery:
     Attributes:
         trouble: why the last attempt failed.
         ended: it takes no more messages.
+        run_key: which run.
+        moved: when something was last committed, on the monotonic clock.
+        missing_since: since when it waits for indexes that are missing, on the same clock; None if it does not.
     """
 
     def __init__(self, run: RunKey, experiment: str, context: RouteContext) -> None:
         self.trouble = Trouble(context.name, run)
         self.ended = False
-        self._run = run
+        self.run_key = run
+        self.moved = 0.0
+        self.missing_since: float | None = None
         self._context = context
         self._holding = Holding()
+        self._detour = Detour(run, context.lot, self._holding)
         self._reporter = Reporter(run, context, self.trouble)
-        self._writer = RunWriter(run, experiment, context, self._reporter, self.trouble)
-        self._stopping = False
+        self._patience = Patience()
+        self._writer = RunWriter(run, experiment, context, self._reporter, self.trouble, self._patience)
+        self._backoff = Backoff(first=0.5, most=TRY_AGAIN)
+        self._stopping = asyncio.Event()
+
+    @property
+    def parked(self) -> bool:
+        """Whether it reads from the stream."""
+        return self._detour.open
 
     @property
     def waiting(self) -> int:
-        """Bytes of the messages that are here and not committed."""
-        return self._holding.size
+        """Bytes of the messages that are here and not committed; what a parked run has read has a bound of its own."""
+        return self._holding.size - (self._holding.held_size if self.parked else 0)
+
+    @property
+    def messages(self) -> int:
+        """The number of messages that are here and not committed."""
+        return len(self._holding.here)
 
     def put(self, arrival: Arrival) -> None:
         """Take a message."""
         self._holding.put(arrival)
+        if self.parked:
+            self._context.lot.called.set()
 
     def forget_sequences(self) -> None:
         """After a reconnection the stream may be another, with other sequences."""
@@ -55,32 +93,126 @@ class RunDelivery:
 
     def stop(self) -> None:
         """Finish what is here, then end."""
-        self._stopping = True
+        self._stopping.set()
+        self._patience.lose()  # what fails now is the successor's
         self._holding.came.set()
 
     async def keep_alive(self) -> None:
         """Tell the server that the messages here are worked on."""
         await self._holding.keep_alive()
 
+    async def park(self) -> None:
+        """Have what is here, and what comes, acknowledged unread, and read it from the stream later.
+
+        Raises:
+            BrokerError: that could not be stored.
+        """
+        reason = self.trouble.text or (HANGS if self.trouble.attempt is not None else MISSING)
+        await self._detour.begin(reason)
+        if self.parked:
+            self._set_out()
+            _logger.warning("%s: parked, and tried again from time to time; the others go on: %s", self._name, reason)
+
+    async def resume(self) -> None:
+        """Go by what the bucket says: it is parked, or not.
+
+        Raises:
+            BrokerError: it could not be read.
+        """
+        await self._detour.resume()
+        if self.parked:
+            self._set_out()
+            _logger.info("%s: it is parked; it goes on from there", self._name)
+
+    async def attend(self) -> None:
+        """Of a parked run, acknowledge what has come.
+
+        Raises:
+            BrokerError: the broker does not answer.
+        """
+        if self.parked:
+            await self._detour.acknowledge()
+            self._context.settled.set()
+
     async def run(self) -> None:
         """Deliver until stopped or idle."""
         try:
             while not self.ended:
                 heed_cancellation()
-                await self._wait()
-                self._holding.take()
-                await self._deliver()
-                if self._reporter.due:
-                    await self._tell()
+                await (self._come_back() if self.parked else self._go_on())
             await self._tell()
         finally:
             await self._writer.close()
+
+    @property
+    def _name(self) -> str:
+        return f"route {self._context.name}, {self.run_key.run}/{self.run_key.site}"
+
+    def _set_out(self) -> None:
+        self._patience.lose()
+        self._holding.came.set()
+        self._context.settled.set()
+
+    async def _go_on(self) -> None:
+        await self._wait()
+        if self.parked:
+            return
+        self._holding.take()
+        try:
+            await self._deliver()
+        except GivenUp:
+            self.ended = self._stopping.is_set()
+            return
+        await self._tell_if_due()
+
+    async def _come_back(self) -> None:
+        """Try once to write what the stream has next; be an ordinary run again when nothing is left of it."""
+        if self._stopping.is_set():
+            self.ended = True
+            return
+        self._holding.came.clear()
+        try:
+            async with self._context.lot.trying.one():
+                await self._writer.write(())  # opens it: while that fails nothing needs to be read
+                await self._detour.prepare()
+                moved = await self._detour.read_on()
+                await self._deliver()
+            if not self._detour.behind:
+                await self._tell()
+            await self._leave_or_go_on(moved=moved)
+        except GivenUp:
+            await self._turn_back(self.trouble.text)
+        except BrokerError as error:
+            self.trouble.met(str(error))
+            await self._turn_back(self.trouble.text)
+
+    async def _leave_or_go_on(self, *, moved: bool) -> None:
+        if await self._detour.leave():
+            self._patience.regain()
+            if self._stopping.is_set():
+                self._patience.lose()
+            _logger.info("%s: it is back; %d messages were read again", self._name, self._detour.read)
+        elif self._detour.full:
+            await self._turn_back(MISSING)  # what is held waits for something that may not come for long
+        else:
+            self._backoff.reset()
+            await self._detour.note(MISSING if self._holding.held else CATCHING_UP)
+            if not moved:
+                await _rest(LOOK_AGAIN, self._holding.came)
+
+    async def _turn_back(self, reason: str | None) -> None:
+        self._detour.turn_back()
+        try:
+            await self._detour.note(reason)
+        except BrokerError as error:
+            self.trouble.met(str(error))
+        await _rest(self._backoff.draw(), self._stopping)
 
     async def _wait(self) -> None:
         """Wait for messages, for what is due, or for the end."""
         seconds = LOOK_AGAIN if self._holding.held else PERIOD if self._reporter.owes else IDLE
         idle = False
-        if not self._holding.unread and not self._stopping:
+        if not self._holding.unread and not self._stopping.is_set():
             self._holding.came.clear()
             try:
                 async with asyncio.timeout(seconds):
@@ -88,24 +220,30 @@ class RunDelivery:
             except TimeoutError:
                 idle = seconds == IDLE
         # Decided without an await between the look and the word, so that no message is put into a closed inbox.
-        self.ended = not self._holding.unread and (self._stopping or idle)
+        self.ended = not self._holding.unread and (self._stopping.is_set() or idle)
 
     async def _deliver(self) -> None:
         while self._holding.held:
             plan = await self._writer.write(self._holding.held)
             await self._settle(plan)
+            if plan.partial:
+                await self._tell_if_due()
+                continue
             filling = [arrival for gap in self._gaps(plan) for arrival in await self._fill(gap)]
             if not filling:
-                return
+                break
             self._holding.held.extend(filling)
+        self.missing_since = (self.missing_since or time.monotonic()) if self._holding.held else None
 
     async def _settle(self, plan: Plan) -> None:
         """Acknowledge what is committed; where the sink keeps no positions, the receipt goes first."""
-        self._reporter.count(plan, self._writer.positions)
+        # What is read again from the stream has not come twice.
+        self._reporter.count(replace(plan, duplicates=0) if self.parked else plan, self._writer.positions)
         if not self._context.sink.remembers:
             await self._tell()
         done = self._holding.settle(plan.next)
         await self._holding.acknowledge(done, keep_last=self._reporter.owes)
+        self.moved = time.monotonic()
         self._context.settled.set()
         reached(Point.BATCH_ACKNOWLEDGED)
 
@@ -114,11 +252,18 @@ class RunDelivery:
             await self._reporter.tell()
             await self._holding.acknowledge((), keep_last=False)
 
+    async def _tell_if_due(self) -> None:
+        if self._reporter.due:
+            await self._tell()
+
     def _gaps(self, plan: Plan) -> Iterable[Gap]:
         for key, (first, end) in plan.missing.items():
-            showed = min((a for a in self._holding.held if a.key == key), key=lambda a: a.envelope.first)
+            above = [arrival for arrival in self._holding.held if arrival.key == key]
+            if not above:
+                continue  # parked since the plan was made
+            showed = min(above, key=lambda arrival: arrival.envelope.first)
             after = self._holding.last.get(key, (self._context.start or 1) - 1) + 1
-            yield Gap(self._run, key, first, end, showed.subject, after, showed.sequence)
+            yield Gap(self.run_key, key, first, end, showed.subject, after, showed.sequence)
 
     async def _fill(self, gap: Gap) -> list[Arrival]:
         try:
@@ -126,3 +271,12 @@ class RunDelivery:
         except BrokerError as error:
             self.trouble.met(f"indexes {gap.first} to {gap.end - 1} are missing: {error}")
             return []
+
+
+async def _rest(seconds: float, until: asyncio.Event) -> None:
+    """Wait, unless something happens before."""
+    try:
+        async with asyncio.timeout(seconds):
+            await until.wait()
+    except TimeoutError:
+        pass

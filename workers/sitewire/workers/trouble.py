@@ -16,16 +16,23 @@ class Trouble:
     Attributes:
         text: why the last attempt failed; None when it did not.
         since: when the first of the present row of failures was, on the monotonic clock; None when there is none.
+        attempt: when the attempt that is under way began, on the same clock; None between two.
     """
 
     def __init__(self, route: str, run: RunKey) -> None:
         self.text: str | None = None
         self.since: float | None = None
+        self.attempt: float | None = None
         self._route = route
         self._run = run
 
+    def begun(self) -> None:
+        """Note that an attempt begins; it ends with ``met`` or ``over``."""
+        self.attempt = time.monotonic()
+
     def met(self, text: str) -> None:
         """Note that an attempt failed."""
+        self.attempt = None
         if self.since is None:
             self.since = time.monotonic()
         if text != self.text:
@@ -34,4 +41,4 @@ class Trouble:
 
     def over(self) -> None:
         """Note that it worked."""
-        self.text = self.since = None
+        self.text = self.since = self.attempt = None

@@ -18,6 +18,7 @@ from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.arrival import Arrival
 from sitewire.workers.errors import WorkerError
+from sitewire.workers.patience import Patience
 from sitewire.workers.plan import Plan, make_plan
 from sitewire.workers.point import Point, reached
 from sitewire.workers.reporting import Reporter
@@ -32,13 +33,20 @@ class RunWriter:
     """Writes one run to the sink, one batch at a time."""
 
     def __init__(
-        self, run: RunKey, experiment: str, context: RouteContext, reporter: Reporter, trouble: Trouble
+        self,
+        run: RunKey,
+        experiment: str,
+        context: RouteContext,
+        reporter: Reporter,
+        trouble: Trouble,
+        patience: Patience,
     ) -> None:
         self._run = run
         self._experiment = experiment
         self._context = context
         self._reporter = reporter
         self._trouble = trouble
+        self._patience = patience
         self._sink: RunSink | None = None
         self._bases: dict[StreamKey, int] = {}
 
@@ -53,11 +61,15 @@ class RunWriter:
         Returns:
             The plan that is committed. Its duplicates are those of the first one: what a failed attempt
             wrote after all must not count as having come twice.
+
+        Raises:
+            GivenUp: an attempt failed, and patience is lost.
         """
         backoff = Backoff(first=0.1, most=5.0)
         duplicates: int | None = None
         while True:
             heed_cancellation()
+            self._trouble.begun()
             try:
                 sink = await self._opened()
                 plan = await self._plan(sink, held)
@@ -72,7 +84,7 @@ class RunWriter:
                 self._trouble.over()
                 return replace(plan, duplicates=duplicates)
             await self.close()
-            await backoff.pause()
+            await self._patience.pause(backoff)
 
     async def close(self) -> None:
         """Close the run in the sink; the next write opens it again."""

@@ -1,0 +1,170 @@
+"""Who of a partition's runs is parked, and when: those in trouble must not stand in the way of the others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Final
+
+from sitewire.broker_config.cancellation import heed_cancellation
+from sitewire.broker_config.consumers import MAX_ACK_PENDING
+from sitewire.broker_config.errors import BrokerError
+from sitewire.schemas.subject import RunKey
+from sitewire.workers.parking_lot import ParkingLot
+from sitewire.workers.run_delivery import RunDelivery
+
+PARK_AFTER = 1.0  # seconds of failing
+HANGS_AFTER = 2.0  # seconds of one attempt; on a busy machine a sound one takes up to one
+LARGE: Final = 1024 * 1024  # bytes of one run's messages: a quarter of what its partition holds
+MANY: Final = MAX_ACK_PENDING // 4  # messages of one run
+LOOK_EVERY = 0.25  # seconds, while there are runs
+LOOK_FOR_OTHERS = 30.0  # seconds; for a key that an earlier owner stored when this one had looked already
+
+_logger = logging.getLogger("sitewire.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Standstill:
+    """One run that may be in the way. Times are seconds ago; None if it is not so.
+
+    Attributes:
+        size: bytes of the messages that are here and not committed.
+        messages: their number.
+        failing: since when every attempt failed.
+        attempting: when the attempt under way began.
+        missing: since when it waits for indexes that are missing.
+        passed: when another run of the partition was last delivered.
+    """
+
+    size: int
+    messages: int
+    failing: float | None
+    attempting: float | None
+    missing: float | None
+    passed: float | None
+
+    def is_in_the_way(self, *, full: bool) -> bool:
+        """Whether the run is to be parked; ``full`` if its partition takes no more messages."""
+        if not self.messages:
+            return False
+        large = full or self.size >= LARGE or self.messages >= MANY
+        if self.failing is not None and (large or (self.failing >= PARK_AFTER and self._passed(self.failing))):
+            return True
+        if self.attempting is not None and self.attempting >= HANGS_AFTER:
+            return large or self._passed(self.attempting)
+        return self.missing is not None and self.missing >= PARK_AFTER and large
+
+    def _passed(self, since: float) -> bool:
+        return self.passed is not None and self.passed < since
+
+
+class Parking:
+    """Looks at the runs of a partition, parks those in the way, and acknowledges what comes for a parked one.
+
+    Args:
+        lot: what the parked runs of the partition share.
+        runs: asked for the runs that are being delivered.
+        full: asked whether the partition takes no more messages.
+        deliver: makes the delivery of a run, given its experiment, unless there is one.
+    """
+
+    def __init__(
+        self,
+        lot: ParkingLot,
+        runs: Callable[[], Collection[RunDelivery]],
+        full: Callable[[], bool],
+        deliver: Callable[[RunKey, str], RunDelivery],
+    ) -> None:
+        self._lot = lot
+        self._runs = runs
+        self._full = full
+        self._deliver = deliver
+        self._looked = time.monotonic()
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            heed_cancellation()
+            await self._wait()
+            for delivery in self._runs():
+                await _attend(delivery)
+            while (chosen := self._next()) is not None and await _park(chosen):
+                heed_cancellation()
+            if time.monotonic() >= self._looked + LOOK_FOR_OTHERS:
+                await self._look_for_others()
+
+    async def adopt(self) -> None:
+        """Go on with what the bucket says is parked: before the first message is pulled, and after a reconnection.
+
+        Raises:
+            BrokerError: it could not be read.
+        """
+        self._looked = time.monotonic()
+        parked = {delivery.run_key for delivery in self._runs() if delivery.parked}
+        for run in {*parked, *await self._lot.book.runs()}:
+            await self._adopt(run)
+
+    async def _adopt(self, run: RunKey) -> None:
+        entry = await self._lot.book.look(run)
+        first = await self._lot.stored.first(run, entry.sequence) if entry is not None else None
+        if first is None and entry is not None:
+            await self._lot.book.remove(run)  # nothing of it is stored any more
+        known = [delivery for delivery in self._runs() if delivery.run_key == run and not delivery.ended]
+        if first is not None and not known:
+            known = [self._deliver(run, first.envelope.experiment)]
+        for delivery in known:
+            await delivery.resume()
+
+    async def _look_for_others(self) -> None:
+        self._looked = time.monotonic()
+        parked = {delivery.run_key for delivery in self._runs() if delivery.parked}
+        try:
+            for run in {*await self._lot.book.runs()} - parked:
+                await self._adopt(run)
+        except BrokerError as error:
+            _logger.debug("looking for parked runs: %s", error)
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(LOOK_EVERY if self._runs() else LOOK_FOR_OTHERS):
+                await self._lot.called.wait()
+        except TimeoutError:
+            pass
+        self._lot.called.clear()
+
+    def _next(self) -> RunDelivery | None:
+        """Return the largest of those in the way."""
+        now, full = time.monotonic(), self._full()
+        moved = max((delivery.moved for delivery in self._runs()), default=0.0)
+        found = [
+            delivery
+            for delivery in self._runs()
+            if not delivery.parked and _standstill(delivery, now, moved).is_in_the_way(full=full)
+        ]
+        return max(found, key=lambda delivery: delivery.waiting, default=None)
+
+
+def _standstill(delivery: RunDelivery, now: float, moved: float) -> Standstill:
+    trouble = delivery.trouble
+    times = (trouble.since, trouble.attempt, delivery.missing_since, moved or None)
+    return Standstill(delivery.waiting, delivery.messages, *(None if time is None else now - time for time in times))
+
+
+async def _attend(delivery: RunDelivery) -> None:
+    try:
+        await delivery.attend()
+    except BrokerError as error:
+        delivery.trouble.met(f"its messages cannot be acknowledged unread: {error}")
+
+
+async def _park(delivery: RunDelivery) -> bool:
+    """Park a run; whether that worked."""
+    try:
+        await delivery.park()
+    except BrokerError as error:
+        delivery.trouble.met(f"{delivery.trouble.text or 'it hangs'}; it cannot be parked: {error}")
+        return False
+    return delivery.parked
