@@ -16,12 +16,14 @@ from sitewire.broker_config.errors import BrokerError, ConnectionLost, Temporary
 from sitewire.broker_config.model import Config, Route
 from sitewire.broker_config.names import PARTITIONS, consumer_name
 from sitewire.broker_config.topology import apply, plan, route_start
+from sitewire.workers.ownership.lease import TRIMMER
 from sitewire.workers.ownership.owner import Owner
 from sitewire.workers.ownership.said import SaidOnce
 from sitewire.workers.ownership.tenure import first_of, pause
 from sitewire.workers.ownership.unit import Hold, Unit
 from sitewire.workers.route import RoutePartition
 from sitewire.workers.sinks.registry import make_sink
+from sitewire.workers.trimmer.trimmer import Trimmer
 
 FLUSH_TIMEOUT = 2  # seconds
 
@@ -33,7 +35,7 @@ class Worker:
 
     Args:
         config: validated.
-        routes: the names of those to run; all of them if empty.
+        routes: the names of those to run; all of them, and the trimmer, if empty.
 
     Attributes:
         ready: set once the streams and consumers are there.
@@ -42,6 +44,7 @@ class Worker:
     def __init__(self, config: Config, routes: Collection[str] = ()) -> None:
         self._config = config
         self.ready = asyncio.Event()
+        self._trims = not routes
         self._routes = [route for route in config.routes if not routes or route.name in routes]
         self._generation = 0
         self._closing = False
@@ -115,6 +118,11 @@ class Worker:
             for partition in range(PARTITIONS):
                 run = partial(self._deliver, client, route, partition, starts[route.name])
                 yield Unit(consumer_name(route.name, partition), f"route {route.name}, partition {partition}", run)
+        if self._trims:
+            yield Unit(TRIMMER, "the trimmer", self._trim)
+
+    async def _trim(self, stop: asyncio.Event, hold: Hold) -> None:
+        await Trimmer(self._config.broker.endpoint, self._config.keep, hold.left).run(stop)
 
     async def _deliver(
         self, client: Client, route: Route, partition: int, start: int | None, stop: asyncio.Event, hold: Hold
