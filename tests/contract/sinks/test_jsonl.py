@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sitewire.schemas.ending import Ending
 from sitewire.schemas.record import Record
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.sinks.jsonl import JsonlSink
@@ -18,6 +20,7 @@ from sitewire.workers.sinks.testing.hooks import Entry
 
 class TestJsonlSink(SinkContract):
     sink_type = JsonlSink
+    ends = True
 
     def options(self, place: Path) -> Mapping[str, Any]:
         return {"dir": str(place)}
@@ -29,6 +32,12 @@ class TestJsonlSink(SinkContract):
                 assert line["time"].endswith("Z")
                 point = (*(line[name] for name in ("kind", "time", "step")), json.dumps(line["value"]))
                 yield (line.get("series"), line["name"]), (*point, line.get("round"), line.get("context"))
+
+    def read_ending(self, place: Path, key: RunKey) -> Ending:
+        site, run = key.tokens
+        shown = json.loads((place / run / site / "ending.json").read_text("ascii"))
+        assert shown["time"].endswith("Z")
+        return Ending(shown["state"], shown["attempt"], datetime.fromisoformat(shown["time"]).timestamp())
 
     def expected(self, records: Sequence[Record]) -> Iterable[Entry]:
         for record in records:

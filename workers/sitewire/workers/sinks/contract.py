@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from sitewire.schemas.ending import Ending
 from sitewire.schemas.envelope import Stretch
 from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.record import Kind
@@ -80,6 +81,19 @@ class RunSink(ABC):
 
         Raises:
             Temporary: the place refused; what it holds is known after opening again.
+        """
+
+    async def conclude(self, ending: Ending) -> None:  # noqa: B027  what has nothing to close needs no word
+        """Show how the run stands: close the tracker's run, or open it again when a new attempt has begun.
+
+        Called between a commit and the next write, when that has changed; durable on return. The same may come
+        again (its caller died before it could note it), and a write may follow. What has nothing to close does nothing.
+
+        Args:
+            ending: as the accounts of the run's writers have it.
+
+        Raises:
+            Temporary: the place refused.
         """
 
     @abstractmethod

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sitewire.schemas.ending import Ending
 from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.record import RecordClass
 from sitewire.workers.errors import NotOpen, os_errors_as_ours
 from sitewire.workers.sinks.contract import Delivery, RunSink
 from sitewire.workers.sinks.files import GrowingFile
+from sitewire.workers.sinks.jsonl.ending import write_ending
 from sitewire.workers.sinks.jsonl.lines import delivery_lines
 from sitewire.workers.sinks.jsonl.recovery import Recovered, file_name, recover
 from sitewire.workers.sinks.progress import Progress
@@ -57,6 +59,12 @@ class JsonlRun(RunSink):
         self._begin()
         await in_thread(self._sync)
         self._progress.commit()
+        self._sound = True
+
+    async def conclude(self, ending: Ending) -> None:
+        """Replace ``ending.json``."""
+        self._begin()
+        await in_thread(write_ending, self._folder, ending)
         self._sound = True
 
     async def close(self) -> None:

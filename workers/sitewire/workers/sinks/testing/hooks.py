@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import pytest
 
+from sitewire.schemas.ending import Ending
 from sitewire.schemas.record import Record
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.sinks.contract import Sink
@@ -30,12 +31,14 @@ class SinkHooks:
         sink_type: the class under test.
         keeps: whether its place can be read back.
         locks: whether it keeps a second owner out of its partition.
+        ends: whether it shows how a run stands.
         kills: how often the writing process is killed.
     """
 
     sink_type: type[Any]
     keeps: ClassVar[bool] = True
     locks: ClassVar[bool] = True
+    ends: ClassVar[bool] = False
     kills: ClassVar[int] = 10
 
     pytestmark = pytest.mark.asyncio
@@ -50,6 +53,10 @@ class SinkHooks:
 
     def expected(self, records: Sequence[Record]) -> Iterable[Entry]:
         """Return what the place should hold of records that were delivered to one run in this order."""
+        raise NotImplementedError
+
+    def read_ending(self, place: Path, key: RunKey) -> Ending:
+        """Return how the tracker shows that a run stands; of a sink that ``ends``."""
         raise NotImplementedError
 
     def make_sink(self, place: Path) -> Sink:
