@@ -6,13 +6,13 @@ A name of a consumer is where the position of a route is kept: changing its spel
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from sitewire.broker_config.errors import Misuse
-from sitewire.broker_config.patterns import expand, without_contained
+from sitewire.broker_config.patterns import contains, expand, without_contained
 from sitewire.schemas.record import RecordClass
-from sitewire.schemas.subject import METRICS, RETRY, RunKey
+from sitewire.schemas.subject import METRICS, RETRY, RunKey, Subject
 
 METRICS_STREAM: Final = "METRICS"
 ACCOUNTS_STREAM: Final = "ACCOUNTS"
@@ -94,6 +94,19 @@ def stored_filters(subjects: Iterable[str], partition: int) -> tuple[str, ...]:
     wanted = [expand(subject) for subject in subjects]
     wanted += [_with_class_run(pattern) for pattern in wanted]
     return tuple(_in_partition(pattern, partition) for pattern in without_contained(wanted))
+
+
+def takes(subjects: Iterable[str]) -> Callable[[Subject], bool]:
+    """Return the question whether a route reads what is published under a subject.
+
+    Args:
+        subjects: the route's patterns.
+
+    Raises:
+        PatternRefused: one of them is no pattern of records.
+    """
+    filters = stored_filters(subjects, 0)
+    return lambda subject: any(contains(pattern, subject.stored(0)) for pattern in filters)
 
 
 def _with_class_run(pattern: str) -> str:

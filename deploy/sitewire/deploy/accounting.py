@@ -16,8 +16,7 @@ from nats.aio.client import Client
 from sitewire.broker_config.errors import NotThere
 from sitewire.broker_config.latest import read_latest
 from sitewire.broker_config.model import Config, Route
-from sitewire.broker_config.names import ACCOUNTS_STREAM, RECEIPTS_STREAM, stored_filters
-from sitewire.broker_config.patterns import contains
+from sitewire.broker_config.names import ACCOUNTS_STREAM, RECEIPTS_STREAM, takes
 from sitewire.broker_config.topology import route_start
 from sitewire.deploy.run_state import Heard, RunState, run_state
 from sitewire.schemas.account import decode_account
@@ -171,10 +170,10 @@ def _runs(books: Books, route: Route) -> Iterable[RunKey]:
 
 
 def _keys(route: Route, run: RunKey, heard: Mapping[str, Heard]) -> Iterable[StreamKey]:
-    filters = stored_filters(route.subjects, 0)
+    taken = takes(route.subjects)
     for writer, item in heard.items():
         for record_class in item.account.classes:
-            if any(contains(pattern, Subject(run, record_class, writer).stored(0)) for pattern in filters):
+            if taken(Subject(run, record_class, writer)):
                 yield StreamKey(writer, record_class)
 
 

@@ -11,7 +11,10 @@ from sitewire.broker_config.names import (
     parse_consumer_name,
     retry_consumer_name,
     stored_filters,
+    takes,
 )
+from sitewire.schemas.record import RecordClass
+from sitewire.schemas.subject import RunKey, Subject
 
 
 @given(st.from_regex(r"[a-z0-9-]{1,32}", fullmatch=True), st.integers(0, PARTITIONS - 1))
@@ -52,3 +55,15 @@ def test_consumers_of_others_are_not_ours() -> None:
 )
 def test_filters_have_the_partition_and_the_class_run(subjects: list[str], filters: list[str]) -> None:
     assert list(stored_filters(subjects, 3)) == filters
+
+
+def test_a_route_takes_what_its_subjects_and_the_class_run_of_the_same_runs_say() -> None:
+    taken = takes(["metrics.clinic.*.scalars.>"])
+    for site, record_class, expected in (
+        ("clinic", RecordClass.SCALARS, True),
+        ("clinic", RecordClass.RUN, True),
+        ("clinic", RecordClass.MEDIA, False),
+        ("elsewhere", RecordClass.SCALARS, False),
+        ("elsewhere", RecordClass.RUN, False),
+    ):
+        assert taken(Subject(RunKey(site, "a job"), record_class, "0" * 32)) == expected
