@@ -64,7 +64,7 @@ async def _two(crew: Crew) -> View:
 
 async def _unmoved(crew: Crew, before: View) -> None:
     """Every worker renews again, and nobody has lost or gained anything, then and for the time of a lease."""
-    await crew.until(lambda view: _moved(before, view) == before.workers.keys())
+    await crew.until(lambda view: _moved(before, view) == set(before.workers))
     await asyncio.sleep(1.5 * lease.LEASE)
     view = await crew.view()
     assert view.workers.keys() == before.workers.keys()
