@@ -11,10 +11,11 @@ from typing import Any, Self
 
 from sitewire.schemas.envelope import Span
 from sitewire.schemas.receipt import Position, StreamKey
-from sitewire.schemas.record import Kind
+from sitewire.schemas.record import Kind, Record
 from sitewire.schemas.subject import RunKey
+from sitewire.workers.errors import BatchRefused, SinkUnavailable
 from sitewire.workers.route import RoutePartition
-from sitewire.workers.sinks.contract import Delivery, RunSink, Sink, SinkOptions
+from sitewire.workers.sinks.contract import Delivery, Outcome, RunSink, Sink, SinkOptions
 from sitewire.workers.sinks.progress import Progress
 
 Running = Callable[..., AbstractAsyncContextManager[RoutePartition]]
@@ -37,6 +38,9 @@ class Place:
         behind_commit: awaited when it has been done.
         gate: while it is clear, no run can be opened.
         gates: the same for single runs.
+        broken: runs that cannot be opened or written to.
+        refuses: asked of each record that is to be delivered: whether the tracker will never take it.
+        refusals: batches that were refused.
     """
 
     def __init__(self) -> None:
@@ -53,7 +57,16 @@ class Place:
         self.gate = asyncio.Event()
         self.gate.set()
         self.gates: dict[RunKey, asyncio.Event] = {}
+        self.broken: set[RunKey] = set()
+        self.refuses: Callable[[Record], bool] = lambda _: False
+        self.refusals = 0
         self.changed = asyncio.Event()
+
+    def check(self, run: RunKey) -> None:
+        """Raise if a run is broken."""
+        if run in self.broken:
+            msg = f"a file where {run.run} belongs"
+            raise SinkUnavailable(msg)
 
     async def until(self, run: RunKey, key: StreamKey, next_index: int) -> None:
         """Wait until a numbering is committed up to an index."""
@@ -77,8 +90,10 @@ class MemoryRun(RunSink):
 
     async def write(self, deliveries: Sequence[Delivery]) -> None:
         self._place.log.append("write")
+        self._place.check(self._run)
         if self._place.on_write:
             raise self._place.on_write.pop()
+        self._refuse(deliveries)
         for delivery in deliveries:
             self._progress.write(delivery)
         self._written += deliveries
@@ -90,7 +105,7 @@ class MemoryRun(RunSink):
         self._progress.commit()
         self._place.committed[self._run] = dict(self._progress.committed)
         for delivery in self._written:
-            if isinstance(delivery.stretch, Span):
+            if isinstance(delivery.stretch, Span) and delivery.outcome is not Outcome.DEAD_LETTER:
                 self._place.indexes[self._run, delivery.key] += range(delivery.stretch.first, delivery.stretch.end)
         self._written.clear()
         self._place.log.append("commit")
@@ -101,6 +116,14 @@ class MemoryRun(RunSink):
 
     async def close(self) -> None:
         self._place.log.append("close")
+
+    def _refuse(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            if delivery.outcome is Outcome.DELIVERED and isinstance(delivery.stretch, Span):
+                for record in filter(self._place.refuses, delivery.stretch.records):
+                    self._place.refusals += 1
+                    message = f"the tracker does not take {record.name!r} at step {record.step}"
+                    raise BatchRefused(message)
 
 
 class MemorySink(Sink):
@@ -128,6 +151,7 @@ class MemorySink(Sink):
 
     async def open_run(self, key: RunKey, experiment: str, known: Mapping[StreamKey, Position]) -> RunSink:
         await self._place.gates.get(key, self._place.gate).wait()
+        self._place.check(key)
         if self._place.on_open:
             raise self._place.on_open.pop()
         self._place.opened[key] += 1

@@ -1,7 +1,8 @@
 """Missing indexes: found in the stream, waited for, or declared gone.
 
 A gap is final only when the stream has no cover for it and the writer's account says that the spool
-cannot send it again. Then it is an ``expired`` hole, counted like everything else.
+cannot send it again. Then it is an ``expired`` hole, counted like everything else. Where the stream has a message
+in its place that cannot be read, it is a ``damaged`` one, as soon as the account says that all of it was stored.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ from dataclasses import dataclass
 from sitewire.schemas.envelope import Envelope
 from sitewire.schemas.hole import Hole, HoleName
 from sitewire.schemas.receipt import StreamKey
+from sitewire.schemas.retry import retry_of
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.arrival import Arrival
+from sitewire.workers.dead_letters import DeadLetters
+from sitewire.workers.point import Point, reached
 from sitewire.workers.stream import Stream
 
 LOOK_AGAIN = 2.0  # seconds between two looks for the same missing indexes
@@ -34,6 +38,7 @@ class Gap:
         subject: as stored.
         after: the stream sequence behind the last message of the numbering that was committed.
         before: the stream sequence of the message that showed the gap.
+        last: nothing behind shows it: an unreadable message may have been the last of its numbering.
     """
 
     run: RunKey
@@ -43,6 +48,7 @@ class Gap:
     subject: str
     after: int
     before: int
+    last: bool = False
 
 
 @dataclass(slots=True)
@@ -54,19 +60,42 @@ class _Search:
         since: when that was first looked for.
         due: when to look again.
         seen: the stream sequence up to which nothing fills it any more.
+        below: the last readable message that was seen lies below what is missing.
+        unread: behind that one there was an unreadable one.
+        torn: such a one lies in the place of what is missing.
     """
 
     first: int
     since: float
     due: float
     seen: int
+    below: bool = True
+    unread: bool = False
+    torn: bool = False
+
+    def passed(self, sequence: int) -> None:
+        """Note an unreadable message."""
+        self.seen = sequence
+        self.unread = self.unread or self.below
+
+    def met(self, arrival: Arrival, gap: Gap) -> None:
+        """Note a readable message."""
+        self.seen = arrival.sequence
+        self.torn = self.torn or (self.unread and arrival.envelope.first >= gap.end)
+        self.below, self.unread = arrival.envelope.end <= gap.first, False
 
 
 class GapFiller:
-    """Looks for missing indexes, not too often, and remembers since when they are missing."""
+    """Looks for missing indexes, not too often, and remembers since when they are missing.
 
-    def __init__(self, stream: Stream) -> None:
+    Args:
+        stream: what the broker stores.
+        letters: where holes are noted that unreadable messages have left, before anybody counts them.
+    """
+
+    def __init__(self, stream: Stream, letters: DeadLetters) -> None:
         self._stream = stream
+        self._letters = letters
         self._searches: dict[StreamKey, _Search] = {}
 
     def forget(self) -> None:
@@ -77,7 +106,7 @@ class GapFiller:
         """Return what fills a gap, wholly or in part; nothing if it is too early to say.
 
         Raises:
-            BrokerError: the stream could not be read.
+            BrokerError: the stream could not be read, or a hole not be noted.
         """
         now = time.monotonic()
         search = self._searches.get(gap.key)
@@ -87,22 +116,26 @@ class GapFiller:
             return []
         search.due = now + LOOK_AGAIN
         # The account first: what the spool had let go of by then is in the stream if it ever was.
-        final = await self._is_final(gap, now - search.since)
+        fate = await self._fate(gap, now - search.since)
         found = await self._read_on(gap, search)
         if found:
             search.due = now  # in part, perhaps
             return found
-        if not final:
+        hole = _hole(gap, search, fate)
+        if hole is None:
             return []
+        if hole.name is HoleName.DAMAGED:
+            await self._letters.note(gap.run, gap.key, hole)
+            reached(Point.HOLE_NOTED)
         del self._searches[gap.key]
-        return [_expired(gap)]
+        return [_empty(gap, hole)]
 
     async def _read_on(self, gap: Gap, search: _Search) -> list[Arrival]:
         """Read to the end of the stream, not only up to what showed the gap: what is sent again lies behind."""
         found: list[Arrival] = []
         reached = gap.first
-        async for arrival in self._stream.messages(gap.subject, search.seen + 1):
-            search.seen = arrival.sequence
+        async for arrival in self._stream.messages(gap.subject, search.seen + 1, unreadable=search.passed):
+            search.met(arrival, gap)
             if arrival.envelope.end > gap.first and arrival.envelope.first < gap.end:
                 found.append(arrival)
                 reached = max(reached, arrival.envelope.end) if arrival.envelope.first <= reached else reached
@@ -110,19 +143,39 @@ class GapFiller:
                 break
         return found
 
-    async def _is_final(self, gap: Gap, waited: float) -> bool:
+    async def _fate(self, gap: Gap, waited: float) -> _Fate:
+        if retry_of(gap.key.writer) is not None:
+            return _Fate(final=True, stored=True)  # who sends them sends them in their order, and only once
         account = await self._stream.account(gap.run, gap.key.writer)
-        if account is None:
-            return waited >= UNACCOUNTED
-        counts = account.classes.get(gap.key.record_class)
-        if counts is None:
-            return waited >= UNACCOUNTED
+        counts = account.classes.get(gap.key.record_class) if account is not None else None
+        if account is None or counts is None:
+            return _Fate(final=waited >= UNACCOUNTED, stored=False)
         # What the stream never acknowledged, a spool that is cut off still holds, however long that takes.
-        unheard = not account.alive and waited >= UNHEARD and gap.end <= counts.published
-        return counts.held >= gap.end or unheard
+        stored = gap.end <= counts.published
+        unheard = not account.alive and waited >= UNHEARD and stored
+        return _Fate(counts.held >= gap.end or unheard, stored)
 
 
-def _expired(gap: Gap) -> Arrival:
-    hole = Hole(HoleName.EXPIRED, gap.first, gap.end - gap.first)
+@dataclass(frozen=True, slots=True)
+class _Fate:
+    """What a writer's account says of missing indexes.
+
+    Attributes:
+        final: they will not come again.
+        stored: the stream has acknowledged all of them.
+    """
+
+    final: bool
+    stored: bool
+
+
+def _hole(gap: Gap, search: _Search, fate: _Fate) -> Hole | None:
+    torn = search.torn or (gap.last and search.unread)
+    if torn and (fate.stored or fate.final):
+        return Hole(HoleName.DAMAGED, gap.first, gap.end - gap.first)
+    return Hole(HoleName.EXPIRED, gap.first, gap.end - gap.first) if fate.final and not gap.last else None
+
+
+def _empty(gap: Gap, hole: Hole) -> Arrival:
     envelope = Envelope(gap.key.writer, gap.key.record_class, gap.first, (), (hole,))
     return Arrival(gap.subject, gap.before, gap.run, envelope, 0, None)

@@ -17,6 +17,7 @@ from sitewire.broker_config.names import METRICS_STREAM, consumer_name
 from sitewire.schemas.errors import SchemaError
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.arrival import arrive
+from sitewire.workers.dead_letters import DeadLetters
 from sitewire.workers.gaps import GapFiller
 from sitewire.workers.ownership.unit import ALONE, Hold
 from sitewire.workers.parking import Parking
@@ -74,7 +75,9 @@ class RoutePartition:
         self._settled = asyncio.Event()
         book = ReceiptBook(client, route)
         lot = ParkingLot(client, route, partition)
-        self._context = RouteContext(route, partition, sink, stream, GapFiller(stream), book, start, self._settled, lot)
+        letters = DeadLetters(client, route, sink.identity)
+        gaps = GapFiller(stream, letters)
+        self._context = RouteContext(route, partition, sink, stream, gaps, book, start, self._settled, lot, letters)
         self._runs: dict[RunKey, tuple[RunDelivery, asyncio.Task[None]]] = {}
         self._said: set[str] = set()
 

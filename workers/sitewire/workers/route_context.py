@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from sitewire.workers.dead_letters import DeadLetters
 from sitewire.workers.gaps import GapFiller
 from sitewire.workers.parking_lot import ParkingLot
 from sitewire.workers.receipts import ReceiptBook
@@ -26,6 +27,7 @@ class RouteContext:
         start: the stream sequence that the route begins at; None for the beginning, where every base is 0.
         settled: set whenever messages have been acknowledged.
         lot: what its parked runs share.
+        letters: the route's dead letters.
     """
 
     name: str
@@ -37,3 +39,4 @@ class RouteContext:
     start: int | None
     settled: asyncio.Event
     lot: ParkingLot
+    letters: DeadLetters

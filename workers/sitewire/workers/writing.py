@@ -1,7 +1,8 @@
 """Open, plan, write, commit, until it has worked.
 
 After any failure the run is closed in the sink, opened again, and planned anew from the positions that
-the sink recovered. There is no other repair.
+the sink recovered. There is no other repair. A batch that the tracker refuses for good is halved until one
+record is left: that one goes to the dead letters, and is planned as one of them from then on.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from sitewire.schemas.envelope import Envelope
 from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.arrival import Arrival
-from sitewire.workers.errors import WorkerError
+from sitewire.workers.bisecting import Bisecting, Culprit
+from sitewire.workers.decisions import NONE_DECIDED, Decisions
+from sitewire.workers.errors import BatchRefused, WorkerError
 from sitewire.workers.patience import Patience
 from sitewire.workers.plan import Plan, make_plan
 from sitewire.workers.point import Point, reached
@@ -25,6 +28,8 @@ from sitewire.workers.reporting import Reporter
 from sitewire.workers.route_context import RouteContext
 from sitewire.workers.sinks.contract import RunSink
 from sitewire.workers.trouble import Trouble
+
+MOST_SAID = 10  # refused records of a run that are named in the log
 
 _logger = logging.getLogger("sitewire.worker")
 
@@ -49,6 +54,10 @@ class RunWriter:
         self._patience = patience
         self._sink: RunSink | None = None
         self._bases: dict[StreamKey, int] = {}
+        self._bisecting = Bisecting()
+        self._decisions: Decisions | None = None  # read once: only we decide for as long as the run is ours
+        self._going_on = False
+        self._said = 0
 
     @property
     def positions(self) -> Mapping[StreamKey, Position]:
@@ -56,17 +65,17 @@ class RunWriter:
         return {} if self._sink is None else self._sink.positions
 
     async def write(self, held: Sequence[Arrival]) -> Plan:
-        """Commit what can be committed of the messages at hand; tries until that has worked.
+        """Commit what can be committed of the messages at hand, or a part of it; tries until that has worked.
 
         Returns:
             The plan that is committed. Its duplicates are those of the first one: what a failed attempt
-            wrote after all must not count as having come twice.
+            wrote after all must not count as having come twice. If it is partial, call again with what is left.
 
         Raises:
             GivenUp: an attempt failed, and patience is lost.
         """
         backoff = Backoff(first=0.1, most=5.0)
-        duplicates: int | None = None
+        duplicates = 0 if self._going_on else None
         while True:
             heed_cancellation()
             self._trouble.begun()
@@ -74,7 +83,8 @@ class RunWriter:
                 sink = await self._opened()
                 plan = await self._plan(sink, held)
                 duplicates = plan.duplicates if duplicates is None else duplicates
-                await self._commit(sink, plan)
+                part = self._bisecting.part(plan)
+                passed = await self._commit(sink, part)
             except (WorkerError, BrokerError) as error:
                 self._trouble.met(str(error))
             except Exception as error:  # a fault of ours or of a library must not take other runs down with it
@@ -82,7 +92,11 @@ class RunWriter:
                 self._trouble.met(repr(error))
             else:
                 self._trouble.over()
-                return replace(plan, duplicates=duplicates)
+                if passed:
+                    self._going_on = part.partial
+                    return replace(part, duplicates=duplicates)
+                await self.close()
+                continue
             await self.close()
             await self._patience.pause(backoff)
 
@@ -96,6 +110,8 @@ class RunWriter:
         if self._sink is None:
             known = await self._reporter.known()
             self._sink = await self._context.sink.open_run(self._run, self._experiment, known)
+        if self._decisions is None:
+            self._decisions = await self._context.letters.decided(self._run, self._sink.positions)
         return self._sink
 
     async def _plan(self, sink: RunSink, held: Iterable[Arrival]) -> Plan:
@@ -104,19 +120,48 @@ class RunWriter:
             envelopes.setdefault(arrival.key, []).append(arrival.envelope)
             if arrival.key not in sink.positions and arrival.key not in self._bases:
                 self._bases[arrival.key] = await self._base(arrival)
-        return make_plan(sink.positions, self._bases, envelopes, self._context.sink.holds)
+        return make_plan(sink.positions, self._bases, envelopes, self._context.sink.holds, self._known)
 
-    async def _commit(self, sink: RunSink, plan: Plan) -> None:
-        if not plan.deliveries:
-            return
+    async def _commit(self, sink: RunSink, part: Plan) -> bool:
+        """Write and commit; whether the tracker took it."""
+        if not part.deliveries:
+            return True
         reached(Point.BATCH_PLANNED)
-        await sink.write(plan.deliveries)
-        reached(Point.BATCH_WRITTEN)
-        await sink.commit()
+        try:
+            await sink.write(part.deliveries)
+            reached(Point.BATCH_WRITTEN)
+            await sink.commit()
+        except BatchRefused as error:
+            await self._refused(part, error)
+            return False
         reached(Point.BATCH_COMMITTED)
+        self._bisecting.passed()
+        self._known.forget(sink.positions)
+        return True
+
+    async def _refused(self, part: Plan, error: BatchRefused) -> None:
+        culprit = self._bisecting.refused(part)
+        if culprit is None:
+            return
+        await self._context.letters.refuse(self._run, self._experiment, culprit, error)
+        reached(Point.LETTER_PUBLISHED)
+        self._known.refuse(culprit.key, culprit.index)
+        self._say(culprit, error)
+
+    def _say(self, culprit: Culprit, error: BatchRefused) -> None:
+        where = f"route {self._context.name}, {self._run.run}/{self._run.site}"
+        if self._said < MOST_SAID:
+            _logger.error("%s: %r is in the dead letters: %s", where, culprit.record.name, error)
+        elif self._said == MOST_SAID:
+            _logger.error("%s: the records that follow to the dead letters are not named here", where)
+        self._said += 1
+
+    @property
+    def _known(self) -> Decisions:
+        return self._decisions or NONE_DECIDED
 
     async def _base(self, arrival: Arrival) -> int:
-        if self._context.start is None:
+        if self._context.start is None or arrival.again:
             return 0
         first = await self._context.stream.base(arrival.subject, self._context.start)
         return arrival.envelope.first if first is None else first
