@@ -20,6 +20,7 @@ from sitewire.broker_config.names import (
     stored_filters,
 )
 from sitewire.deploy.accounting import Books, read_books
+from sitewire.deploy.workforce import PartitionHealth, WorkerHealth, Workforce, read_workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class RouteHealth:
     Attributes:
         lag_messages: envelopes not acknowledged; a record's lag is in ``runs``, as ``pending``.
         lag_seconds: age of the oldest of them; 0.0 if there is none.
-        partitions_taken: partitions on which a worker waits for messages or has some in work.
+        partitions_taken: partitions that a living worker owns.
+        owners: who works on each partition, and what is wrong with it.
     """
 
     name: str
@@ -48,6 +50,7 @@ class RouteHealth:
     lag_seconds: float
     partitions: int
     partitions_taken: int
+    owners: tuple[PartitionHealth, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class Health:
 
     streams: tuple[StreamHealth, ...]
     routes: tuple[RouteHealth, ...]
+    workers: tuple[WorkerHealth, ...]
     sites: tuple[SiteHealth, ...]
 
 
@@ -82,8 +86,9 @@ async def read_health(client: Client, config: Config) -> Health:
         BrokerError: it could not be read; ``NotThere`` before ``broker apply`` or a worker has made the streams.
     """
     streams = [await _stream(client, name) for name in (METRICS_STREAM, ACCOUNTS_STREAM, RECEIPTS_STREAM)]
-    routes = [await _route(client, route) for route in config.routes]
-    return Health(tuple(streams), tuple(routes), _sites(await read_books(client)))
+    workforce = await read_workers(client)
+    routes = [await _route(client, route, workforce) for route in config.routes]
+    return Health(tuple(streams), tuple(routes), workforce.workers, _sites(await read_books(client)))
 
 
 async def read_backlogs(client: Client, config: Config) -> dict[str, int | None]:
@@ -118,12 +123,13 @@ def _lag(infos: Sequence[ConsumerInfo]) -> int:
     return sum((info.num_pending or 0) + (info.num_ack_pending or 0) for info in infos)
 
 
-async def _route(client: Client, route: Route) -> RouteHealth:
+async def _route(client: Client, route: Route, workforce: Workforce) -> RouteHealth:
     infos = await _consumers(client, route)
     lag = _lag(infos)
-    taken = sum(bool(info.num_waiting or info.num_ack_pending) for info in infos)
     oldest = [await _oldest(client, route, number, info) for number, info in enumerate(infos)] if lag else []
-    return RouteHealth(route.name, route.sink.identity, lag, max(oldest, default=0.0), PARTITIONS, taken)
+    owners = workforce.partitions(route.name)
+    taken = sum(bool(partition.worker) for partition in owners)
+    return RouteHealth(route.name, route.sink.identity, lag, max(oldest, default=0.0), len(owners), taken, owners)
 
 
 async def _oldest(client: Client, route: Route, partition: int, info: ConsumerInfo) -> float:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from sitewire.broker_config.model import Config
-    from sitewire.deploy.health import Health
+    from sitewire.deploy.health import Health, RouteHealth
 
 WATCH_INTERVAL = 2.0  # seconds
 
@@ -76,13 +77,31 @@ def view(health: Health) -> RenderableType:
         streams.add_row(stream.name, str(stream.messages), _size(stream.bytes), _size(stream.max_bytes))
     routes = Table("route", "waiting", "oldest", "workers", "place", box=None, pad_edge=False, header_style="bold")
     for route in health.routes:
-        workers = f"{route.partitions_taken} of {route.partitions} partitions"
-        routes.add_row(route.name, f"{route.lag_messages} messages", f"{route.lag_seconds:.1f} s", workers, route.sink)
+        waiting, oldest = f"{route.lag_messages} messages", f"{route.lag_seconds:.1f} s"
+        routes.add_row(route.name, waiting, oldest, _taken(route), route.sink)
+    workers = Table("worker", "on", "since", "units", box=None, pad_edge=False, header_style="bold")
+    for worker in health.workers:
+        since = f"{max(now - worker.since, 0):.0f} s ago"
+        units = f"{len(worker.units)}{', leaving' if worker.leaving else ''}"
+        workers.add_row(f"process {worker.pid}", printable(worker.host), since, units)
     sites = Table("site", "last heard", "writers alive", "runs", box=None, pad_edge=False, header_style="bold")
     for site in health.sites:
         heard = f"{max(now - site.last_heard, 0):.0f} s ago"
         sites.add_row(printable(site.name), heard, str(site.alive), str(site.runs))
-    return Group(streams, "", routes, "", sites)
+    return Group(streams, "", routes, *_troubles(health), "", workers, "", sites)
+
+
+def _taken(route: RouteHealth) -> str:
+    count = len({partition.worker for partition in route.owners if partition.worker})
+    return f"{route.partitions_taken} of {route.partitions} partitions, {count} worker{'s' * (count != 1)}"
+
+
+def _troubles(health: Health) -> Iterator[str]:
+    """Yield a line for each partition that its owner cannot work on."""
+    for route in health.routes:
+        for partition in route.owners:
+            if partition.trouble:
+                yield printable(f"{route.name} p{partition.number}: {partition.trouble}")
 
 
 def _size(count: int) -> str:

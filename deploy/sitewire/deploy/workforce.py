@@ -1,0 +1,79 @@
+"""Who works on what, as the bucket of leases says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nats.aio.client import Client
+
+from sitewire.broker_config.bucket import Bucket
+from sitewire.broker_config.names import LEASES_BUCKET, PARTITIONS, consumer_name
+from sitewire.workers.ownership.view import View, read_view
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerHealth:
+    """One worker that lives, or has not been missed for long enough.
+
+    Attributes:
+        id: as in the leases.
+        host: the machine's name.
+        pid: its process there.
+        since: when it joined, seconds since the epoch.
+        leaving: it is handing over.
+        units: what it owns.
+    """
+
+    id: str
+    host: str
+    pid: int
+    since: float
+    leaving: bool
+    units: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionHealth:
+    """One partition of a route.
+
+    Attributes:
+        number: which.
+        worker: the id of its owner; empty if nobody has it.
+        trouble: why its owner cannot work on it; empty if it can.
+    """
+
+    number: int
+    worker: str
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workforce:
+    """Everybody."""
+
+    workers: tuple[WorkerHealth, ...]
+    view: View
+
+    def partitions(self, route: str) -> tuple[PartitionHealth, ...]:
+        """Return who works on each partition of a route."""
+        return tuple(self._partition(number, consumer_name(route, number)) for number in range(PARTITIONS))
+
+    def _partition(self, number: int, unit: str) -> PartitionHealth:
+        owner = self.view.owner(unit)
+        return PartitionHealth(number, owner or "", self.view.units[unit].trouble if owner is not None else "")
+
+
+async def read_workers(client: Client) -> Workforce:
+    """Ask the broker.
+
+    Raises:
+        BrokerError: it could not be read, or nobody has made the bucket yet.
+    """
+    view = read_view(await Bucket(client, LEASES_BUCKET).all())
+    return Workforce(tuple(_worker(view, name) for name in sorted(view.workers)), view)
+
+
+def _worker(view: View, name: str) -> WorkerHealth:
+    lease = view.workers[name]
+    units = tuple(sorted(unit for unit in view.units if view.owner(unit) == name))
+    return WorkerHealth(name, lease.host, lease.pid, lease.since, lease.leaving, units)
