@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from operator import attrgetter
 
 from sitewire.broker_config.backoff import Backoff
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import BrokerError
+from sitewire.schemas.ending import Ending
 from sitewire.schemas.envelope import Span
 from sitewire.schemas.receipt import Position, Receipt, StreamKey
 from sitewire.schemas.subject import RunKey
@@ -51,16 +53,26 @@ class Reporter:
             self._receipt = await self._context.book.load(self._run, self._context.sink.identity)
         return self._receipt.positions if self._receipt else {}
 
+    @property
+    def receipt(self) -> Receipt | None:
+        """How the run stands in the sink; None while that is not known, or nothing of it is there."""
+        return self._receipt
+
+    def concluded(self, ending: Ending) -> None:
+        """Note what the sink has been told."""
+        if self._receipt is not None:
+            self._receipt = replace(self._receipt, ending=ending)
+
     def count(self, plan: Plan, positions: Mapping[StreamKey, Position]) -> None:
         """Count a plan that is committed."""
         times = _times(plan)
         old = self._receipt or Receipt(self._context.sink.identity, {})
-        self._receipt = Receipt(
-            old.sink,
-            dict(positions),
-            old.duplicates + plan.duplicates,
-            min([*times, old.first_time] if old.first_time else times, default=0.0),
-            max([*times, old.last_time], default=0.0),
+        self._receipt = replace(
+            old,
+            positions=dict(positions),
+            duplicates=old.duplicates + plan.duplicates,
+            first_time=min([*times, old.first_time] if old.first_time else times, default=0.0),
+            last_time=max([*times, old.last_time], default=0.0),
         )
 
     async def tell(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from sitewire.workers.dead_letters import DeadLetters
+from sitewire.workers.endings import Takes
 from sitewire.workers.gaps import GapFiller
 from sitewire.workers.parking_lot import ParkingLot
 from sitewire.workers.receipts import ReceiptBook
@@ -28,6 +29,7 @@ class RouteContext:
         settled: set whenever messages have been acknowledged.
         lot: what its parked runs share.
         letters: the route's dead letters.
+        takes: whether the route reads what is published under a subject.
     """
 
     name: str
@@ -40,3 +42,4 @@ class RouteContext:
     settled: asyncio.Event
     lot: ParkingLot
     letters: DeadLetters
+    takes: Takes = lambda _: True

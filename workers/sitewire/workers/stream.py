@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
 from nats.aio.client import Client
 
 from sitewire.broker_config.errors import NotThere, mapped_errors
+from sitewire.broker_config.latest import read_latest
 from sitewire.broker_config.names import ACCOUNTS_STREAM, METRICS_STREAM, RETRIES_STREAM
 from sitewire.schemas.account import Account, decode_account
 from sitewire.schemas.errors import SchemaError
-from sitewire.schemas.subject import RETRY, RunKey, account_subject
+from sitewire.schemas.subject import RETRY, RunKey, account_subject, parse_account_subject
 from sitewire.workers.arrival import Arrival, read
 
 
@@ -18,6 +20,7 @@ class Stream:
     """Questions to the broker about what it stores. Every method may raise ``BrokerError``."""
 
     def __init__(self, client: Client) -> None:
+        self._client = client
         self._manager = client.jsm()
 
     async def base(self, subject: str, start: int) -> int | None:
@@ -60,6 +63,14 @@ class Stream:
                     unreadable(found.seq)
                 continue  # its consumer's delivery reports it
             yield arrival
+
+    async def accounts(self, run: RunKey) -> dict[str, Account]:
+        """Return what is said of the writers of a run, by writer; what cannot be read is left out."""
+        found: dict[str, Account] = {}
+        for item in await read_latest(self._client, ACCOUNTS_STREAM, account_subject(run, "*")):
+            with suppress(SchemaError):
+                found[parse_account_subject(item.subject)[1]] = decode_account(item.data)
+        return found
 
     async def account(self, run: RunKey, writer: str) -> Account | None:
         """Return what a writer's publisher last said, or None if it never did."""

@@ -1,0 +1,78 @@
+"""What the sink of one run is to be told of the run's end, from what is heard of its writers."""
+
+from __future__ import annotations
+
+from sitewire.schemas.account import Account
+from sitewire.schemas.ending import Ending, EndingState
+from sitewire.schemas.receipt import Receipt, StreamKey
+from sitewire.schemas.subject import RunKey, Subject
+from sitewire.workers.endings import is_news, owing, standing
+from sitewire.workers.route_context import RouteContext
+
+
+class Conclusion:
+    """Keeps the accounts of one run while it is delivered.
+
+    Attributes:
+        worth_a_look: something was heard that may be news.
+    """
+
+    def __init__(self, run: RunKey, context: RouteContext) -> None:
+        self.worth_a_look = True
+        self._run = run
+        self._context = context
+        self._accounts: dict[str, Account] | None = None
+        self._ending: Ending | None = None
+        self._before_start: set[StreamKey] = set()
+
+    def heard(self, writer: str, account: Account) -> None:
+        """Take a writer's new account."""
+        self.worth_a_look |= not account.alive
+        if self._accounts is not None and self._accounts.get(writer) != account:
+            self._accounts[writer] = account
+            self._ending = standing(self._accounts)
+
+    def forget(self) -> None:
+        """After a reconnection the store may be another."""
+        self._accounts = None
+        self._before_start.clear()
+        self.worth_a_look = True
+
+    async def news(self, receipt: Receipt | None) -> Ending | None:
+        """Return what the sink is to be told now, or None.
+
+        Args:
+            receipt: with the positions that are committed, and what the sink was told last.
+
+        Raises:
+            BrokerError: the stream could not be read.
+        """
+        if receipt is None or not receipt.positions:
+            return None  # nothing of the run is in the sink
+        if self._accounts is None:
+            self._accounts = await self._context.stream.accounts(self._run)
+            self._ending = standing(self._accounts)
+        ending = self._ending
+        if ending is None or not is_news(ending, receipt.ending):
+            return None
+        if ending.state is not EndingState.RUNNING and await self._owes(receipt, self._accounts):
+            return None
+        return ending
+
+    async def _owes(self, receipt: Receipt, accounts: dict[str, Account]) -> bool:
+        for key in owing(self._run, accounts, receipt.positions, self._context.takes):
+            if key in receipt.positions or not await self._ended_before_start(key, accounts[key.writer]):
+                return True
+        return False
+
+    async def _ended_before_start(self, key: StreamKey, account: Account) -> bool:
+        """Whether the route began behind all of a numbering."""
+        context = self._context
+        if context.start is None or not account.settled:
+            return False
+        if key not in self._before_start:
+            subject = Subject(self._run, key.record_class, key.writer).stored(context.partition)
+            if await context.stream.base(subject, context.start) is not None:
+                return False
+            self._before_start.add(key)
+        return True
