@@ -12,6 +12,8 @@ class ChangeKind(StrEnum):
     CREATED = "created"
     UPDATED = "updated"
     UNCHANGED = "unchanged"
+    DELETED = "deleted"
+    """Only what is to be forgotten by name; a config file never has anything deleted."""
     REFUSED = "refused"
     """The file asks for something that would lose data or a position; nothing was touched."""
     STALE = "stale"

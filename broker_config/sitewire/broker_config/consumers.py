@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -24,10 +24,8 @@ from sitewire.broker_config.model import BEGINNING, Route, Start
 from sitewire.broker_config.names import (
     METRICS_STREAM,
     PARTITIONS,
-    RETRIES_STREAM,
     consumer_name,
     parse_consumer_name,
-    retry_consumer_name,
     stored_filters,
 )
 
@@ -102,11 +100,18 @@ async def existing_consumers(client: Client, stream: str = METRICS_STREAM) -> di
             return found
 
 
-def stale_routes(consumers: Mapping[str, Json], planned: set[str]) -> list[Change]:
+def routes_of(consumers: Iterable[str]) -> set[str]:
+    """Return the routes that consumers of these names belong to."""
+    return {parsed[0] for name in consumers if (parsed := parse_consumer_name(name)) is not None}
+
+
+def stale_routes(consumers: Iterable[str], planned: set[str]) -> list[Change]:
     """Return the routes that have consumers and are no longer in the file."""
-    parsed = (parse_consumer_name(name) for name in consumers)
-    routes = sorted({item[0] for item in parsed if item is not None} - planned)
-    return [Change(ChangeKind.STALE, f"route {route}", f"its position is kept; {_removal(route)}") for route in routes]
+    text = "its position is kept, and holds the stream; "
+    return [
+        Change(ChangeKind.STALE, f"route {route}", text + _removal(route))
+        for route in sorted(routes_of(consumers) - planned)
+    ]
 
 
 async def apply_route(client: Client, plan: RoutePlan, consumers: Mapping[str, Json], *, dry_run: bool) -> Change:
@@ -256,6 +261,4 @@ def _utc_text(time: datetime) -> str:
 
 
 def _removal(route: str) -> str:
-    names = f"{consumer_name(route, 0)} ... p{PARTITIONS - 1}"
-    again = f"{retry_consumer_name(route, 0)} ... of {RETRIES_STREAM}"
-    return f"to forget it, stop its workers and delete the consumers {names} of the stream {METRICS_STREAM} and {again}"
+    return f"to give it up, stop its workers and run `sitewire broker forget -c FILE {route}`"

@@ -4,6 +4,7 @@
 
     DeployError
     ├── NothingEmbedded       the config file names a broker that runs elsewhere
+    ├── RouteInUse            a route that is to be forgotten is in the file, or a worker serves it
     └── BrokerNotStarted      the embedded broker cannot be started; the message says what to do
         ├── BinaryMissing     there is no nats-server
         ├── StoreUnusable     the folder of the streams cannot be made or written
@@ -26,6 +27,10 @@ class NothingEmbedded(DeployError):
 
     def __init__(self, file: Path) -> None:
         super().__init__(f"{file} gives the `url` of a broker that runs elsewhere; to start one write `embedded: {{}}`")
+
+
+class RouteInUse(DeployError):
+    """A route is in the file, or a worker serves it: it cannot be forgotten."""
 
 
 class BrokerNotStarted(DeployError):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from nats.aio.client import Client
 from nats.js.api import ConsumerInfo
 
+from sitewire.broker_config.consumers import existing_consumers, routes_of
 from sitewire.broker_config.errors import NotThere, mapped_errors
 from sitewire.broker_config.model import Config, Route
 from sitewire.broker_config.names import (
@@ -20,6 +21,7 @@ from sitewire.broker_config.names import (
     stored_filters,
 )
 from sitewire.deploy.accounting import Books, read_books
+from sitewire.deploy.room import ParkedHealth, RoomHealth, read_room
 from sitewire.deploy.workforce import PartitionHealth, WorkerHealth, Workforce, read_workers
 
 
@@ -71,12 +73,19 @@ class SiteHealth:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """All of it."""
+    """All of it.
+
+    Attributes:
+        stale_routes: that have a position on the broker, hold the stream by it, and are not in the file.
+    """
 
     streams: tuple[StreamHealth, ...]
     routes: tuple[RouteHealth, ...]
     workers: tuple[WorkerHealth, ...]
     sites: tuple[SiteHealth, ...]
+    room: RoomHealth
+    parked: tuple[ParkedHealth, ...]
+    stale_routes: tuple[str, ...]
 
 
 async def read_health(client: Client, config: Config) -> Health:
@@ -88,7 +97,11 @@ async def read_health(client: Client, config: Config) -> Health:
     streams = [await _stream(client, name) for name in (METRICS_STREAM, ACCOUNTS_STREAM, RECEIPTS_STREAM)]
     workforce = await read_workers(client)
     routes = [await _route(client, route, workforce) for route in config.routes]
-    return Health(tuple(streams), tuple(routes), workforce.workers, _sites(await read_books(client)))
+    planned = {route.name for route in config.routes}
+    room, parked = await read_room(client, planned)
+    stale = tuple(sorted(routes_of(await existing_consumers(client) or ()) - planned))
+    sites = _sites(await read_books(client))
+    return Health(tuple(streams), tuple(routes), workforce.workers, sites, room, parked, stale)
 
 
 async def read_backlogs(client: Client, config: Config) -> dict[str, int | None]:

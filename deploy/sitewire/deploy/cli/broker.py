@@ -1,24 +1,32 @@
-"""``sitewire broker``: the broker alone; ``broker apply``: its streams and consumers."""
+"""``sitewire broker``: the broker alone; ``apply`` makes its streams and consumers, ``forget`` gives a route up."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from sitewire.broker_config.errors import ConfigInvalid
 from sitewire.broker_config.problem import Problem
 from sitewire.deploy.cli.arguments import Commands, add_config, command
 from sitewire.deploy.cli.signals import stop_on_signals
 
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+
+    from sitewire.broker_config.change import Change
+    from sitewire.broker_config.model import Config
+
 
 def add(commands: Commands) -> None:
-    """Add the command and its sub-command."""
+    """Add the command and its sub-commands."""
     parser = command(
         commands, "broker", "run the embedded broker alone, until SIGTERM", "sitewire broker -c sitewire.yaml"
     )
     add_config(parser)
     parser.set_defaults(run=run)
-    inner = parser.add_subparsers(title="commands", metavar="[apply]")
+    inner = parser.add_subparsers(title="commands", metavar="[apply | forget]")
     apply = inner.add_parser(
         "apply",
         help="create or update streams and consumers",
@@ -28,6 +36,17 @@ def add(commands: Commands) -> None:
     add_config(apply)
     apply.add_argument("--dry-run", action="store_true", help="say what would change, change nothing")
     apply.set_defaults(run=run_apply)
+    forget = inner.add_parser(
+        "forget",
+        help="give up a route that is no longer in the file",
+        description="Delete the position of a route that is no longer in the file, and its parked runs, so that it "
+        "holds the stream no more. What it has delivered stays. A route of this name begins anew.",
+        epilog="example: sitewire broker forget -c sitewire.yaml curves --dry-run",
+    )
+    add_config(forget)
+    forget.add_argument("route", metavar="ROUTE", help="its name, as `broker apply` and `status` say it")
+    forget.add_argument("--dry-run", action="store_true", help="say what would be deleted, delete nothing")
+    forget.set_defaults(run=run_forget)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -53,21 +72,36 @@ def run(options: argparse.Namespace) -> int:
 
 def run_apply(options: argparse.Namespace) -> int:
     """Declare what the file asks for; 1 if the broker refused some of it."""
-    from sitewire.broker_config.change import Change, ChangeKind
+    from sitewire.broker_config.change import ChangeKind
+    from sitewire.broker_config.topology import apply, plan
+
+    changes = _change(options, lambda client, config: apply(client, plan(config), dry_run=options.dry_run))
+    return int(any(change.kind is ChangeKind.REFUSED for change in changes))
+
+
+def run_forget(options: argparse.Namespace) -> int:
+    """Delete what the broker keeps for a route that is not in the file."""
+    from sitewire.deploy.forget import forget
+
+    _change(options, lambda client, config: forget(client, config, options.route, dry_run=options.dry_run))
+    return 0
+
+
+def _change(options: argparse.Namespace, work: Callable[[Client, Config], Awaitable[list[Change]]]) -> list[Change]:
+    """Connect, do it, and print what has changed or would change."""
     from sitewire.broker_config.connection import connect
     from sitewire.broker_config.load import load_config
-    from sitewire.broker_config.topology import apply, plan
 
     config = load_config(options.config)
 
-    async def declare() -> list[Change]:
-        client = await connect(config.broker.endpoint, name="sitewire broker apply")
+    async def connected() -> list[Change]:
+        client = await connect(config.broker.endpoint, name="sitewire broker")
         try:
-            return await apply(client, plan(config), dry_run=options.dry_run)
+            return await work(client, config)
         finally:
             await client.close()
 
-    changes = asyncio.run(declare())
+    changes = asyncio.run(connected())
     for change in changes:
         print(change)
-    return int(any(change.kind is ChangeKind.REFUSED for change in changes))
+    return changes

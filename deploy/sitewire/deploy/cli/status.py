@@ -11,7 +11,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sitewire.deploy.cli.arguments import Commands, add_config, command
-from sitewire.deploy.cli.terminal import open_console, printable
+from sitewire.deploy.cli.room import parked_runs, warnings
+from sitewire.deploy.cli.terminal import open_console, printable, size
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -74,7 +75,7 @@ def view(health: Health) -> RenderableType:
     now = time.time()
     streams = Table("stream", "messages", "size", "of", box=None, pad_edge=False, header_style="bold")
     for stream in health.streams:
-        streams.add_row(stream.name, str(stream.messages), _size(stream.bytes), _size(stream.max_bytes))
+        streams.add_row(stream.name, str(stream.messages), size(stream.bytes), size(stream.max_bytes))
     routes = Table("route", "waiting", "oldest", "workers", "place", box=None, pad_edge=False, header_style="bold")
     for route in health.routes:
         waiting, oldest = f"{route.lag_messages} messages", f"{route.lag_seconds:.1f} s"
@@ -88,7 +89,8 @@ def view(health: Health) -> RenderableType:
     for site in health.sites:
         heard = f"{max(now - site.last_heard, 0):.0f} s ago"
         sites.add_row(printable(site.name), heard, str(site.alive), str(site.runs))
-    return Group(streams, "", routes, *_troubles(health), "", workers, "", sites)
+    top: list[RenderableType] = [streams, *warnings(health), "", routes, *_troubles(health)]
+    return Group(*top, "", workers, "", sites, *parked_runs(health))
 
 
 def _taken(route: RouteHealth) -> str:
@@ -102,14 +104,3 @@ def _troubles(health: Health) -> Iterator[str]:
         for partition in route.owners:
             if partition.trouble:
                 yield printable(f"{route.name} p{partition.number}: {partition.trouble}")
-
-
-def _size(count: int) -> str:
-    if count < 0:
-        return "no bound"
-    amount = float(count)
-    for unit in ("B", "KiB", "MiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} GiB"
