@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Self
 
+from sitewire.schemas.ending import Ending
 from sitewire.schemas.envelope import Span
 from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.record import Kind, Record
@@ -29,11 +30,13 @@ class Place:
         indexes: per run and numbering, the indexes of the records committed, in their order.
         committed: per run, its positions.
         opened: how often each run was opened.
+        endings: per run, what was told of its end, with the positions that were committed by then.
         log: what happened, in words.
         on_open: raised by ``open_run``, one each time.
         on_write: called before a batch is taken; what it raises, ``write`` raises.
         on_commit: called before a commit; what it raises, ``commit`` raises.
         after_commit: called behind one.
+        on_conclude: raised by ``conclude``, one each time.
         before_commit: awaited before each.
         behind_commit: awaited when it has been done.
         gate: while it is clear, no run can be opened.
@@ -47,11 +50,13 @@ class Place:
         self.indexes: defaultdict[tuple[RunKey, StreamKey], list[int]] = defaultdict(list)
         self.committed: dict[RunKey, dict[StreamKey, Position]] = {}
         self.opened: defaultdict[RunKey, int] = defaultdict(int)
+        self.endings: defaultdict[RunKey, list[tuple[Ending, dict[StreamKey, Position]]]] = defaultdict(list)
         self.log: list[str] = []
         self.on_open: list[Exception] = []
         self.on_write: list[Exception] = []
         self.on_commit: list[Exception] = []
         self.after_commit: list[Exception] = []
+        self.on_conclude: list[Exception] = []
         self.before_commit: Callable[[], Awaitable[None]] = nothing
         self.behind_commit: Callable[[], Awaitable[None]] = nothing
         self.gate = asyncio.Event()
@@ -113,6 +118,12 @@ class MemoryRun(RunSink):
         await self._place.behind_commit()
         if self._place.after_commit:
             raise self._place.after_commit.pop()
+
+    async def conclude(self, ending: Ending) -> None:
+        if self._place.on_conclude:
+            raise self._place.on_conclude.pop()
+        self._place.endings[self._run].append((ending, self._place.committed.get(self._run, {})))
+        self._place.changed.set()
 
     async def close(self) -> None:
         self._place.log.append("close")
