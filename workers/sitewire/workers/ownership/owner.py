@@ -139,11 +139,16 @@ class _Life:
 
     async def _evict(self, worker: str, view: View) -> None:
         gone = view.workers[worker]
+        if await self._delete(WORKER_KEYS + worker, view):
+            _logger.warning("process %d on %s was not heard of: what it had is taken over", gone.pid, gone.host)
+
+    async def _delete(self, key: str, view: View) -> bool:
+        """Delete a key as it was seen; False if it was changed since: renewed, or deleted by somebody else."""
         try:
-            await self._bucket.delete(WORKER_KEYS + worker, view.revisions[WORKER_KEYS + worker])
+            await self._bucket.delete(key, view.revisions[key])
         except Conflict:
-            return  # it has renewed, or somebody else was faster
-        _logger.warning("process %d on %s was not heard of: what it had is taken over", gone.pid, gone.host)
+            return False
+        return True
 
     async def _mind(self, view: View) -> None:
         """Drop what is not ours any more, and write what is wrong with what is."""
@@ -162,7 +167,7 @@ class _Life:
             if name in self._tenures:
                 self._tenures[name][0].ended.set()
             else:  # an answer was lost, when it was taken or handed over
-                await self._bucket.delete(UNIT_KEYS + name, view.revisions[UNIT_KEYS + name])
+                await self._delete(UNIT_KEYS + name, view)
         free = [name for name in share.take if name in self._units and name not in self._tenures]
         async with asyncio.TaskGroup() as taking:
             for name in free:
