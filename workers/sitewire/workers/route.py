@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 from nats.aio.client import Client
@@ -18,6 +19,7 @@ from sitewire.schemas.errors import SchemaError
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.arrival import arrive
 from sitewire.workers.dead_letters import DeadLetters
+from sitewire.workers.end_watch import Listener, RouteEnds
 from sitewire.workers.gaps import GapFiller
 from sitewire.workers.ownership.unit import ALONE, Hold
 from sitewire.workers.parking import Parking
@@ -51,6 +53,7 @@ class RoutePartition:
         start: the stream sequence that the route begins at; None for the beginning.
         generation: asked for a number that rises with each connection.
         hold: the lease that it is owned under.
+        ends: who tells it of the ends of runs; without it none is looked for but those of the runs that come.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class RoutePartition:
         start: int | None,
         generation: Callable[[], int],
         hold: Hold = ALONE,
+        ends: RouteEnds | None = None,
     ) -> None:
         self.route = route
         self.partition = partition
@@ -77,7 +81,11 @@ class RoutePartition:
         lot = ParkingLot(client, route, partition)
         letters = DeadLetters(client, route, sink.identity)
         gaps = GapFiller(stream, letters)
-        self._context = RouteContext(route, partition, sink, stream, gaps, book, start, self._settled, lot, letters)
+        self._ends = ends
+        takes = ends.takes if ends is not None else lambda _: True
+        self._context = RouteContext(
+            route, partition, sink, stream, gaps, book, start, self._settled, lot, letters, takes
+        )
         self._runs: dict[RunKey, tuple[RunDelivery, asyncio.Task[None]]] = {}
         self._said: set[str] = set()
 
@@ -96,7 +104,8 @@ class RoutePartition:
                 attending = group.create_task(parking.run(), name=f"attend to parked runs of {self._consumer}")
                 fetching = group.create_task(self._fetch(group, parking), name=f"fetch {self._consumer}")
                 keeping = group.create_task(self._keep_alive(), name=f"keep alive {self._consumer}")
-                await stop.wait()
+                with self._listening(group):
+                    await stop.wait()
                 fetching.cancel()
                 await asyncio.wait([fetching])  # or it could hand out more behind the back of who finishes
                 reached(Point.FETCHING_STOPPED)
@@ -105,6 +114,19 @@ class RoutePartition:
                 attending.cancel()
         finally:
             await self._sink.close()
+
+    def _listening(self, group: asyncio.TaskGroup) -> AbstractContextManager[None]:
+        if self._ends is None:
+            return nullcontext()
+        begin, start = partial(self._delivery, group), self._context.start
+        ends = self._ends
+        return ends.watch.told(
+            Listener(self.route, self.partition, self._sink.identity, start, ends.takes, self._known, begin)
+        )
+
+    def _known(self, run: RunKey) -> RunDelivery | None:
+        known = self._runs.get(run)
+        return None if known is None or known[0].ended else known[0]
 
     async def _fetch(self, group: asyncio.TaskGroup, parking: Parking) -> None:
         pull = Pull(self._client, METRICS_STREAM, self._consumer, self._hold.left)
@@ -155,9 +177,9 @@ class RoutePartition:
             await message.term()
 
     def _delivery(self, group: asyncio.TaskGroup, run: RunKey, experiment: str) -> RunDelivery:
+        if (there := self._known(run)) is not None:
+            return there
         known = self._runs.get(run)
-        if known is not None and not known[0].ended:
-            return known[0]
         delivery = RunDelivery(run, experiment, self._context)
         name = f"deliver {run.run}/{run.site} to {self.route}"
         task = group.create_task(_run_after(delivery, known[1] if known else None), name=name)

@@ -15,8 +15,10 @@ from dataclasses import replace
 from sitewire.broker_config.backoff import Backoff
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import BrokerError
+from sitewire.schemas.account import Account
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.arrival import Arrival
+from sitewire.workers.conclusion import Conclusion
 from sitewire.workers.detour import Detour
 from sitewire.workers.errors import GivenUp
 from sitewire.workers.gaps import LOOK_AGAIN, Gap
@@ -63,6 +65,7 @@ class RunDelivery:
         self._reporter = Reporter(run, context, self.trouble)
         self._patience = Patience()
         self._writer = RunWriter(run, experiment, context, self._reporter, self.trouble, self._patience)
+        self._conclusion = Conclusion(run, context)
         self._backoff = Backoff(first=0.5, most=TRY_AGAIN)
         self._stopping = asyncio.Event()
 
@@ -87,9 +90,16 @@ class RunDelivery:
         if self.parked:
             self._context.lot.called.set()
 
+    def heard(self, writer: str, account: Account) -> None:
+        """Take what is said of a writer of the run."""
+        self._conclusion.heard(writer, account)
+        if self._conclusion.worth_a_look:
+            self._holding.came.set()
+
     def forget_sequences(self) -> None:
         """After a reconnection the stream may be another, with other sequences."""
         self._holding.last.clear()
+        self._conclusion.forget()
 
     def stop(self) -> None:
         """Finish what is here, then end."""
@@ -160,6 +170,7 @@ class RunDelivery:
         self._holding.take()
         try:
             await self._deliver()
+            await self._conclude()
         except GivenUp:
             self.ended = self._stopping.is_set()
             return
@@ -212,7 +223,8 @@ class RunDelivery:
         """Wait for messages, for what is due, or for the end."""
         seconds = LOOK_AGAIN if self._holding.held else PERIOD if self._reporter.owes else IDLE
         idle = False
-        if not self._holding.unread and not self._stopping.is_set():
+        look = self._conclusion.worth_a_look and not self._holding.held
+        if not (self._holding.unread or self._stopping.is_set() or look):
             self._holding.came.clear()
             try:
                 async with asyncio.timeout(seconds):
@@ -234,6 +246,25 @@ class RunDelivery:
                 break
             self._holding.held.extend(filling)
         self.missing_since = (self.missing_since or time.monotonic()) if self._holding.held else None
+
+    async def _conclude(self) -> None:
+        """Tell the sink how the run stands, if that is news to it. Nobody else writes to the run meanwhile."""
+        if self._holding.held or self._stopping.is_set():
+            return
+        self._conclusion.worth_a_look = False
+        try:
+            await self._reporter.known()
+            ending = await self._conclusion.news(self._reporter.receipt)
+        except BrokerError as error:
+            self.trouble.met(f"its end: {error}")
+            await _rest(LOOK_AGAIN, self._stopping)
+            self._conclusion.worth_a_look = True
+            return
+        if ending is not None:
+            await self._tell()  # the place may refuse for long, and counts do not wait for that
+            await self._writer.conclude(ending)
+            self._reporter.concluded(ending)
+            await self._tell()
 
     async def _settle(self, plan: Plan) -> None:
         """Acknowledge what is committed; where the sink keeps no positions, the receipt goes first."""

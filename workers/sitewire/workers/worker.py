@@ -14,8 +14,9 @@ from sitewire.broker_config.change import ChangeKind
 from sitewire.broker_config.connection import EventKind, connect
 from sitewire.broker_config.errors import BrokerError, ConnectionLost, Temporary, mapped_errors
 from sitewire.broker_config.model import Config, Route
-from sitewire.broker_config.names import PARTITIONS, consumer_name
+from sitewire.broker_config.names import PARTITIONS, consumer_name, takes
 from sitewire.broker_config.topology import apply, plan, route_start
+from sitewire.workers.end_watch import EndWatch, RouteEnds
 from sitewire.workers.ownership.lease import TRIMMER
 from sitewire.workers.ownership.owner import Owner
 from sitewire.workers.ownership.said import SaidOnce
@@ -76,8 +77,11 @@ class Worker:
             self.ready.set()
             async with asyncio.TaskGroup() as group:
                 watching = group.create_task(self._watch_store(client), name="watch the broker's store")
-                await Owner(client, self._units(client, starts), self._said).run(stop)
+                ends = EndWatch(client, lambda: self._generation)
+                hearing = group.create_task(ends.run(), name="watch the ends of runs")
+                await Owner(client, self._units(client, starts, ends), self._said).run(stop)
                 watching.cancel()
+                hearing.cancel()
         finally:
             self._closing = True
             await _close(client)
@@ -113,10 +117,11 @@ class Worker:
                 msg = "the broker has lost its store; starting over"
                 raise ConnectionLost(msg)
 
-    def _units(self, client: Client, starts: Mapping[str, int | None]) -> Iterator[Unit]:
+    def _units(self, client: Client, starts: Mapping[str, int | None], watch: EndWatch) -> Iterator[Unit]:
         for route in self._routes:
+            ends = RouteEnds(watch, takes(route.subjects))
             for partition in range(PARTITIONS):
-                run = partial(self._deliver, client, route, partition, starts[route.name])
+                run = partial(self._deliver, client, route, partition, starts[route.name], ends)
                 yield Unit(consumer_name(route.name, partition), f"route {route.name}, partition {partition}", run)
         if self._trims:
             yield Unit(TRIMMER, "the trimmer", self._trim)
@@ -125,10 +130,18 @@ class Worker:
         await Trimmer(self._config.broker.endpoint, self._config.keep, hold.left).run(stop)
 
     async def _deliver(
-        self, client: Client, route: Route, partition: int, start: int | None, stop: asyncio.Event, hold: Hold
+        self,
+        client: Client,
+        route: Route,
+        partition: int,
+        start: int | None,
+        ends: RouteEnds,
+        stop: asyncio.Event,
+        hold: Hold,
     ) -> None:
         sink = await asyncio.to_thread(make_sink, route.sink)  # it looks through what is installed
-        await RoutePartition(client, route.name, partition, sink, start, lambda: self._generation, hold).run(stop)
+        generation = lambda: self._generation  # noqa: E731  what a partition asks for
+        await RoutePartition(client, route.name, partition, sink, start, generation, hold, ends).run(stop)
 
     def _on_event(self, kind: EventKind, text: str) -> None:
         if kind == "reconnected":

@@ -14,6 +14,7 @@ from dataclasses import replace
 from sitewire.broker_config.backoff import Backoff
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import BrokerError
+from sitewire.schemas.ending import Ending
 from sitewire.schemas.envelope import Envelope
 from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.subject import RunKey
@@ -97,6 +98,29 @@ class RunWriter:
                     return replace(part, duplicates=duplicates)
                 await self.close()
                 continue
+            await self.close()
+            await self._patience.pause(backoff)
+
+    async def conclude(self, ending: Ending) -> None:
+        """Tell the sink how the run stands; tries until that has worked.
+
+        Raises:
+            GivenUp: an attempt failed, and patience is lost.
+        """
+        backoff = Backoff(first=0.1, most=5.0)
+        while True:
+            heed_cancellation()
+            self._trouble.begun()
+            try:
+                await (await self._opened()).conclude(ending)
+            except (WorkerError, BrokerError) as error:
+                self._trouble.met(str(error))
+            except Exception as error:  # a fault of ours or of a library must not take other runs down with it
+                _logger.exception("route %s, %s: unexpected", self._context.name, self._run)
+                self._trouble.met(repr(error))
+            else:
+                self._trouble.over()
+                return
             await self.close()
             await self._patience.pause(backoff)
 
