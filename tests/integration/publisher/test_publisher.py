@@ -12,7 +12,7 @@ from nats.aio.client import Client
 
 from sitewire.broker_config.connection import Endpoint, connect
 from sitewire.broker_config.names import METRICS_STREAM
-from sitewire.collectors.publisher import ledger, link
+from sitewire.collectors.publisher import drain, ledger, link
 from sitewire.collectors.publisher.sync import sync, waiting
 from sitewire.collectors.publisher.thread import Publisher
 from sitewire.collectors.spool.directory import WriterDirectory
@@ -145,6 +145,35 @@ async def test_a_full_stream_is_waited_for_and_the_order_stays(
     envelopes = full + await stored(client, writer.directory.path.name)
     assert [item.first for item in envelopes] == sorted(item.first for item in envelopes)
     assert steps(envelopes) == identity(10_000)
+    await asyncio.to_thread(writer.finish)
+    assert await asyncio.to_thread(publisher.stop, 10)
+
+
+async def test_a_publisher_that_waits_for_room_asks_with_little_and_is_back_soon(
+    client: Client, nats_server: NatsServer, spool: Spool
+) -> None:
+    writer = await spool.writer()
+    config = (await client.jsm().stream_info(METRICS_STREAM)).config
+    config.max_bytes = 50_000
+    await client.jsm().update_stream(config)
+    publisher = started(spool.publisher(nats_server.url), writer)
+    await log(writer, 0, 3000)
+    before = await stored(client, writer.directory.path.name)
+    async with asyncio.timeout(30):  # until it is down to single records and not one more has room
+        while config.max_bytes - (await client.jsm().stream_info(METRICS_STREAM)).state.bytes > 150:
+            await asyncio.sleep(0.05)
+        before = await stored(client, writer.directory.path.name)
+    await asyncio.sleep(1.5)  # the pauses have grown to their bound
+    config.max_bytes = -1
+    await client.jsm().update_stream(config)
+    began = time.monotonic()
+    assert await asyncio.to_thread(publisher.flush, 10)
+    assert time.monotonic() - began < drain.ROOM_AFTER + 1
+    after = await stored(client, writer.directory.path.name)
+    assert steps(after) == identity(3000)
+    sizes = [item.end - item.first for item in after[len(before) :]]
+    assert sizes[0] == 1
+    assert len(sizes) < 25  # and not one for each record
     await asyncio.to_thread(writer.finish)
     assert await asyncio.to_thread(publisher.stop, 10)
 

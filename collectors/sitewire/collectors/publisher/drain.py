@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from sitewire.broker_config.backoff import Backoff
 from sitewire.broker_config.cancellation import heed_cancellation
-from sitewire.broker_config.errors import Permanent, Temporary
+from sitewire.broker_config.errors import Permanent, StreamFull, Temporary
 from sitewire.collectors.publisher.batcher import Parcel, parcels
 from sitewire.collectors.publisher.ledger import Ledger
 from sitewire.collectors.publisher.link import Link
@@ -26,6 +26,8 @@ from sitewire.schemas.subject import RunKey, Subject
 READ_LIMIT = 3000  # items a cycle: bounds memory, and how long the loop holds the interpreter
 FLUSH_INTERVAL = 0.1  # seconds between two looks at a live writer's spool
 SAVE_INTERVAL = 1.0  # seconds between two saved cursors; a lost one only causes resends
+MOST_BETWEEN = 5.0  # seconds between two attempts, while the broker is in trouble
+ROOM_AFTER = 1.0  # seconds between two attempts, while it has no room
 
 _logger = logging.getLogger("sitewire.publisher")
 _T = TypeVar("_T")
@@ -133,39 +135,62 @@ class Drain:
                 group.create_task(self._send_class(queue), name=f"publish {record_class} of {self.directory.path.name}")
 
     async def _send_class(self, queue: list[Parcel]) -> None:
+        room = Backoff(first=0.1, most=ROOM_AFTER)
         for parcel in queue:
-            await self._deliver(parcel)
-            self.reader.acknowledge(parcel.record_class, parcel.end)
-            self.acknowledged += parcel.end - parcel.first
-            self._on_progress(self.reader.published)
+            await self._deliver(parcel, room)
 
-    async def _deliver(self, parcel: Parcel) -> None:
-        identity = self.directory.identity
-        subject = str(Subject(RunKey(identity.site, identity.run), parcel.record_class, identity.writer))
-        payload = parcel.encode(identity.writer, identity.experiment)
-        try:
-            sequence = await self._retrying(lambda: self._link.publish(subject, payload))
-        except Permanent as error:
-            # A broker with a smaller payload limit: halve it. A record that no message can hold becomes a hole.
-            if len(parcel.packed) > 1:
-                for half in parcel.halves():
-                    await self._deliver(half)
-            elif parcel.packed:
-                self._link.say_once(f"a record of {parcel.size} bytes was refused by the broker: {error}")
-                await self._deliver(parcel.emptied())
+    async def _deliver(self, parcel: Parcel, room: Backoff) -> None:
+        """Have the broker store a parcel; in pieces, if it has no room or takes no message of that size.
+
+        Where there is no room, half as much is sent at each refusal, down to one record: so it costs next to nothing
+        to ask often, and what room there is gets used. Once there is some the pieces double again, so a parcel
+        becomes about a dozen messages, not one a record.
+        """
+        pieces = [parcel]
+        while pieces:
+            heed_cancellation()
+            piece = pieces.pop()
+            try:
+                await self._publish(piece)
+            except StreamFull as error:
+                self._link.say_once(f"the broker has no room: {error}; records wait in the spool until it has")
+                await room.pause()
+                pieces.extend(reversed(piece.halves() if len(piece.packed) > 1 else [piece]))
+            except Permanent as error:
+                pieces.extend(reversed(self._smaller(piece, error)))
             else:
-                raise
-        else:
-            # A stream's sequences only rise, unless it was put back to what it was before.
-            self._forgotten |= sequence <= self._sequences.get(parcel.record_class, 0)
-            self._sequences[parcel.record_class] = sequence
+                room.reset()
+                self.reader.acknowledge(piece.record_class, piece.end)
+                self.acknowledged += piece.end - piece.first
+                self._on_progress(self.reader.published)
 
-    async def _retrying(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
-        backoff = Backoff(first=0.1, most=5.0)
+    async def _publish(self, piece: Parcel) -> None:
+        identity = self.directory.identity
+        subject = str(Subject(RunKey(identity.site, identity.run), piece.record_class, identity.writer))
+        payload = piece.encode(identity.writer, identity.experiment)
+        sequence = await self._retrying(lambda: self._link.publish(subject, payload), unless=StreamFull)
+        # A stream's sequences only rise, unless it was put back to what it was before.
+        self._forgotten |= sequence <= self._sequences.get(piece.record_class, 0)
+        self._sequences[piece.record_class] = sequence
+
+    def _smaller(self, piece: Parcel, error: Permanent) -> Sequence[Parcel]:
+        """Halve it, for a broker with a smaller payload limit. A record that no message can hold becomes a hole."""
+        if len(piece.packed) > 1:
+            return piece.halves()
+        if not piece.packed:
+            raise error
+        self._link.say_once(f"a record of {piece.size} bytes was refused by the broker: {error}")
+        return (piece.emptied(),)
+
+    async def _retrying(self, attempt: Callable[[], Awaitable[_T]], unless: type[Temporary] | tuple[()] = ()) -> _T:
+        """Try until it works; trouble of the type ``unless`` is the caller's."""
+        backoff = Backoff(first=0.1, most=MOST_BETWEEN)
         while True:
             heed_cancellation()
             try:
                 return await attempt()
+            except unless:
+                raise
             except Temporary as error:
                 self._link.say_once(f"{error}; sending again until the broker has it")
                 await backoff.pause()
