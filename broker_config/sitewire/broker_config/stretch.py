@@ -13,6 +13,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import BrokerBusy, BrokerUnreachable, mapped_errors
 from sitewire.broker_config.latest import Latest, of_answer
 
@@ -62,6 +63,7 @@ async def read_stretch(client: Client, stream: str, subject: str, start: int, ma
 async def _read(subscription: Subscription, stream: str) -> Stretch:
     found: list[Latest] = []
     while True:
+        heed_cancellation()
         message = await subscription.next_msg(timeout=_TIMEOUT)
         headers = message.headers or {}
         status = headers.get("Status")
