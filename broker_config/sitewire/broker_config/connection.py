@@ -28,6 +28,7 @@ from sitewire.broker_config.errors import (
     map_error,
     mapped_errors,
 )
+from sitewire.broker_config.patient_client import PatientClient
 
 __all__ = ["Endpoint", "EventKind", "OnEvent", "check_url", "connect", "map_error", "mapped_errors", "masked"]
 
@@ -126,7 +127,7 @@ async def connect(endpoint: Endpoint, *, name: str, on_event: OnEvent | None = N
         options["tls"] = await asyncio.to_thread(_tls, endpoint.ca)
     options["allow_reconnect"] = comes_back
     events = _Events(on_event)
-    client = Client()
+    client = PatientClient()
     try:
         await _dial(client, endpoint, name, {**options, **events.callbacks(client)})
     except BaseException as error:  # cancellation too: no half-open client may stay behind

@@ -2,19 +2,55 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from nats.aio.client import Client
 
+from sitewire.broker_config.jetstream_api import ask
+from sitewire.broker_config.latest import read_latest
+from sitewire.broker_config.names import DEAD_STREAM, METRICS_STREAM, consumer_name
 from sitewire.schemas.codec import encode_envelope, pack_record
+from sitewire.schemas.dead_letter import HoleNote, MessageLetter, decode_letter
+from sitewire.schemas.hole import HoleName
 from sitewire.schemas.receipt import StreamKey
 from sitewire.schemas.record import Kind, Record, RecordClass
-from sitewire.schemas.subject import Subject
+from sitewire.schemas.retry import RetryOf, new_retry_writer
+from sitewire.schemas.subject import RunKey, Subject
+from sitewire.workers import gaps, run_delivery, setting_aside
 from support.memory_sink import Place, Running
-from support.stream import RUN, SCALARS, WRITER, acknowledged, body, scalar, send
+from support.stream import (
+    RUN,
+    SCALARS,
+    WRITER,
+    acknowledged,
+    body,
+    neighbours,
+    partition_of,
+    receipt_of,
+    scalar,
+    send,
+    tell,
+)
 
 pytestmark = pytest.mark.nats
 
 KEY = StreamKey(WRITER, SCALARS)
+
+
+async def letters(client: Client) -> list[MessageLetter]:
+    found = [decode_letter(item.subject, item.data) for item in await read_latest(client, DEAD_STREAM)]
+    return [letter for letter in found if isinstance(letter, MessageLetter)]
+
+
+async def notes(client: Client) -> list[tuple[int, int]]:
+    found = [decode_letter(item.subject, item.data) for item in await read_latest(client, DEAD_STREAM)]
+    return sorted((note.place.index, note.end) for note in found if isinstance(note, HoleNote))
+
+
+async def junk(client: Client, count: int = 1, *, run: RunKey = RUN, data: bytes = b"junk") -> None:
+    for _ in range(count):
+        await client.jetstream().publish(str(Subject(run, SCALARS, WRITER)), data)
 
 
 def bad_messages() -> dict[str, tuple[RecordClass, str, bytes]]:
@@ -34,8 +70,10 @@ def bad_messages() -> dict[str, tuple[RecordClass, str, bytes]]:
 
 @pytest.mark.parametrize("name", bad_messages())
 async def test_a_message_that_is_no_envelope_is_put_aside_and_stops_nobody(
-    client: Client, place: Place, running: Running, name: str
+    client: Client, place: Place, running: Running, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(gaps, "UNACCOUNTED", 0.2)  # nobody accounts for the one that names another class
+    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
     record_class, writer, data = bad_messages()[name]
     site, run = RUN.tokens
     await client.jetstream().publish(f"metrics.{site}.{run}.{record_class}.{writer}", data)
@@ -45,6 +83,9 @@ async def test_a_message_that_is_no_envelope_is_put_aside_and_stops_nobody(
         await acknowledged(client)
         assert owner.unreadable == 1
     assert place.indexes == {(RUN, KEY): list(range(5))}
+    (letter,) = await letters(client)
+    assert (letter.sequence, letter.data, letter.size) == (1, data, len(data))
+    assert letter.stored == f"metrics.{partition_of(RUN)}.{site}.{run}.{record_class}.{writer}"
 
 
 async def test_a_bad_message_is_reported_once_and_not_for_each_copy(
@@ -81,3 +122,173 @@ async def test_a_token_in_a_second_spelling_is_not_taken_for_the_site(
     async with running():
         await place.until(RUN, KEY, 1)
     assert place.indexes[RUN, KEY] == [0]
+
+
+async def test_a_collector_cannot_speak_as_the_writer_of_a_retry(
+    client: Client, place: Place, running: Running
+) -> None:
+    forged = new_retry_writer(RetryOf.RECORDS)
+    await send(client, 0, 3, writer=forged)
+    await send(client, 0, 3)
+    async with running():
+        await place.until(RUN, KEY, 3)
+        await acknowledged(client)
+    assert place.indexes == {(RUN, KEY): [0, 1, 2]}
+    assert len(await letters(client)) == 1
+
+
+async def test_a_subject_or_header_whose_bytes_are_no_text_kills_no_connection(
+    client: Client, place: Place, running: Running
+) -> None:
+    # nats-py reads subjects as UTF-8 and gives the connection up over one that is none; a server takes them.
+    run = next(
+        run for run in (RunKey("clinic", f"x{at}") for at in range(99)) if partition_of(run) == partition_of(RUN)
+    )
+    site, name = run.tokens
+    await client._send_command(b"PUB metrics.%s.%s.scalars.\xff\xfe 2\r\nhi\r\n" % (site.encode(), name.encode()))
+    header = b"NATS/1.0 503 \xff\r\n\r\n"
+    subject = str(Subject(RUN, SCALARS, WRITER)).encode()
+    await client._send_command(b"HPUB %s %d %d\r\n%shi\r\n" % (subject, len(header), len(header) + 2, header))
+    await client.flush()
+    await send(client, 0, 5)
+    async with running():
+        await place.until(RUN, KEY, 5)
+        await acknowledged(client)
+    assert [letter.data for letter in await letters(client)] == [b"hi", b"hi"]
+
+
+async def test_what_an_unreadable_message_held_is_a_damaged_hole_at_once_when_all_was_stored(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(run_delivery, "LOOK_AGAIN", 0.05)
+    await send(client, 0, 5)
+    await junk(client, 2)
+    await send(client, 10, 15)
+    await tell(client, {SCALARS: (15, 9, 0)})  # the spool still has all of it, and the stream not all
+    async with running():
+        await place.until(RUN, KEY, 5)
+        await asyncio.sleep(0.3)  # several looks
+        assert place.committed[RUN][KEY].next == 5
+        await tell(client, {SCALARS: (15, 15, 0)})
+        await place.until(RUN, KEY, 15)
+        await acknowledged(client)
+    assert place.indexes[RUN, KEY] == [*range(5), *range(10, 15)]
+    assert (await receipt_of(client)).positions[KEY].holes == {HoleName.DAMAGED: 5}
+    assert await notes(client) == [(5, 10)]
+
+
+async def test_an_old_unreadable_message_does_not_make_a_later_gap_damaged(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(run_delivery, "LOOK_AGAIN", 0.05)
+    await junk(client)
+    await send(client, 0, 5)
+    await junk(client)
+    await send(client, 5, 8)
+    await send(client, 10, 15)
+    await tell(client, {SCALARS: (15, 15, 0)})
+    async with running():
+        await place.until(RUN, KEY, 8)
+        await asyncio.sleep(0.3)  # several looks
+        assert place.committed[RUN][KEY].next == 8
+        await send(client, 8, 10)  # the publisher had noticed
+        await place.until(RUN, KEY, 15)
+    assert place.indexes[RUN, KEY] == list(range(15))
+
+
+@pytest.mark.parametrize("before", [0, 5])
+async def test_the_last_message_of_a_writer_is_missed_though_nothing_follows_it(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(run_delivery, "LOOK_AGAIN", 0.05)
+    if before:
+        await send(client, 0, before)
+    await junk(client)
+    await tell(client, {SCALARS: (8, 8, 0)}, alive=False, ended=True)
+    async with running():
+        await place.until(RUN, KEY, 8)
+        await acknowledged(client)
+    assert place.indexes[RUN, KEY] == list(range(before))
+    assert (await receipt_of(client)).positions[KEY].holes == {HoleName.DAMAGED: 8 - before}
+    assert await notes(client) == [(before, 8)]
+
+
+async def test_an_unreadable_message_that_left_nothing_missing_makes_no_hole(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(run_delivery, "LOOK_AGAIN", 0.05)
+    await send(client, 0, 5)
+    await junk(client)
+    await tell(client, {SCALARS: (5, 5, 0)}, alive=True)
+    async with running():
+        await place.until(RUN, KEY, 5)
+        await asyncio.sleep(0.3)
+        assert (await pending(client)) == 1  # the account may be older than the message
+        await tell(client, {SCALARS: (5, 5, 0)}, alive=False, ended=True)
+        await acknowledged(client)
+    assert place.committed[RUN][KEY].holes == {}
+    assert await notes(client) == []
+
+
+async def test_an_owner_that_stops_before_it_knows_leaves_the_message_to_the_next(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(run_delivery, "LOOK_AGAIN", 0.05)
+    await send(client, 0, 5)
+    await junk(client)
+    async with running():
+        await place.until(RUN, KEY, 5)
+        while not await letters(client):
+            await asyncio.sleep(0.02)
+    await tell(client, {SCALARS: (8, 8, 0)}, alive=False, ended=True)
+    async with running():
+        await place.until(RUN, KEY, 8)
+        await acknowledged(client)
+    assert place.committed[RUN][KEY].holes == {HoleName.DAMAGED: 3}
+    assert len(await letters(client)) == 1
+
+
+async def test_unreadable_messages_for_which_there_is_no_room_wait_and_stop_nobody(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setting_aside, "AGAIN_AFTER", 0.2)
+    config = (await ask(client, f"STREAM.INFO.{DEAD_STREAM}"))["config"]
+    await ask(client, f"STREAM.UPDATE.{DEAD_STREAM}", {**config, "max_bytes": 10})
+    await junk(client, 5)
+    await send(client, 0, 5)
+    (other,) = neighbours(1)
+    await send(client, 0, 5, run=other)
+    async with running():
+        await place.until(RUN, KEY, 5)
+        await place.until(other, KEY, 5)
+        assert await pending(client) >= 5
+        await ask(client, f"STREAM.UPDATE.{DEAD_STREAM}", config)
+        await acknowledged(client)
+    assert sorted(letter.sequence for letter in await letters(client)) == [1, 2, 3, 4, 5]
+
+
+async def test_so_many_of_them_that_the_server_would_give_no_others_are_let_go_one_by_one(
+    client: Client,
+    place: Place,
+    running: Running,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(setting_aside, "MOST_WAITING", 3)
+    config = (await ask(client, f"STREAM.INFO.{DEAD_STREAM}"))["config"]
+    await ask(client, f"STREAM.UPDATE.{DEAD_STREAM}", {**config, "max_bytes": 10})
+    await junk(client, 10)
+    await send(client, 0, 5)
+    async with running():
+        await place.until(RUN, KEY, 5)
+    assert sum("cannot be read and is not kept" in record.message for record in caplog.records) == 7
+
+
+async def pending(client: Client) -> int:
+    info = await client.jsm().consumer_info(METRICS_STREAM, consumer_name("hq", partition_of(RUN)))
+    return info.num_ack_pending or 0

@@ -30,12 +30,13 @@ class Holding:
         self.held: list[Arrival] = []
         self.last: dict[StreamKey, int] = {}
         self._inbox: deque[Arrival] = deque()
+        self._again: list[Arrival] = []  # retries: of another stream, never acknowledged unread
         self._kept: list[Arrival] = []
 
     @property
     def size(self) -> int:
         """Bytes of the messages that are here and not committed."""
-        return sum(arrival.size for arrival in (*self._inbox, *self.held))
+        return sum(arrival.size for arrival in (*self._inbox, *self._again, *self.held))
 
     @property
     def held_size(self) -> int:
@@ -44,22 +45,29 @@ class Holding:
 
     @property
     def unread(self) -> Collection[Arrival]:
-        """What has come and is not in work yet."""
+        """What has come of the metrics and is not in work yet."""
         return self._inbox
 
     @property
+    def waits(self) -> bool:
+        """Whether anything has come that is not in work yet."""
+        return bool(self._inbox or self._again)
+
+    @property
     def here(self) -> list[Arrival]:
-        """What is not committed."""
-        return [*self._inbox, *self.held]
+        """What is not committed of the metrics."""
+        return [*self._inbox, *(arrival for arrival in self.held if not arrival.again)]
 
     def put(self, arrival: Arrival) -> None:
         """Take a message."""
-        self._inbox.append(arrival)
+        (self._again if arrival.again else self._inbox).append(arrival)
         self.came.set()
 
     def take(self) -> None:
         """Have what came in work, as far as it is written at once."""
-        size = 0
+        size = sum(arrival.size for arrival in self._again)
+        self.held.extend(self._again)
+        self._again = []
         while self._inbox and size < AT_A_TIME:
             arrival = self._inbox.popleft()
             size += arrival.size
@@ -67,7 +75,8 @@ class Holding:
 
     def take_back(self) -> None:
         """Have nothing in work."""
-        self._inbox.extendleft(reversed(self.held))
+        self._inbox.extendleft(arrival for arrival in reversed(self.held) if not arrival.again)
+        self._again = [arrival for arrival in self.held if arrival.again] + self._again
         self.held = []
 
     def give_up(self, sequence: int) -> list[Arrival]:
@@ -115,4 +124,4 @@ class Holding:
                     await arrival.message.in_progress()
 
     def _all(self) -> Iterator[Arrival]:
-        yield from (*self._inbox, *self.held, *self._kept)
+        yield from (*self._inbox, *self._again, *self.held, *self._kept)

@@ -17,7 +17,7 @@ from sitewire.broker_config.errors import mapped_errors
 from sitewire.broker_config.names import METRICS_STREAM, consumer_name
 from sitewire.schemas.errors import SchemaError
 from sitewire.schemas.subject import RunKey
-from sitewire.workers.arrival import arrive
+from sitewire.workers.arrival import Arrival, arrive
 from sitewire.workers.dead_letters import DeadLetters
 from sitewire.workers.end_watch import Listener, RouteEnds
 from sitewire.workers.gaps import GapFiller
@@ -27,15 +27,18 @@ from sitewire.workers.parking_lot import ParkingLot
 from sitewire.workers.point import Point, reached
 from sitewire.workers.pull import Pull
 from sitewire.workers.receipts import ReceiptBook
+from sitewire.workers.retries import Retries
 from sitewire.workers.route_context import RouteContext
 from sitewire.workers.run_delivery import RunDelivery
+from sitewire.workers.setting_aside import SettingAside
 from sitewire.workers.sinks.contract import Sink
 from sitewire.workers.stream import Stream
 
 FETCH_LIMIT = 8  # messages decoded before the loop sees to others; a full one takes about 2 ms
 MOST_WAITING = 4 * 1024 * 1024  # bytes of a partition's messages in work; decoded they take about five times that
 MANY_WAITING = MAX_ACK_PENDING // 2  # messages; with those on their way it is the most that the server gives
-MOST_SAID = 100  # subjects whose unreadable messages are named in the log
+MOST_SUSPECTED = MAX_ACK_PENDING // 4  # unreadable messages that are looked into; what is more is terminated at once
+UNKNOWN_EXPERIMENT = "default"  # of a run of which nothing readable has come; its account says which it is
 KEEP_ALIVE = 10.0  # seconds, a third of the consumers' ack_wait
 STOP_TIMEOUT = 10.0  # seconds for what is there to be committed and acknowledged
 
@@ -87,7 +90,8 @@ class RoutePartition:
             route, partition, sink, stream, gaps, book, start, self._settled, lot, letters, takes
         )
         self._runs: dict[RunKey, tuple[RunDelivery, asyncio.Task[None]]] = {}
-        self._said: set[str] = set()
+        self._aside = SettingAside(route, letters)
+        self._retries = Retries(client, route, partition, sink.identity, hold, generation)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until ``stop`` is set, then commit and acknowledge what is there.
@@ -103,11 +107,14 @@ class RoutePartition:
                 parking = Parking(self._context.lot, self._deliveries, self._is_full, partial(self._delivery, group))
                 attending = group.create_task(parking.run(), name=f"attend to parked runs of {self._consumer}")
                 fetching = group.create_task(self._fetch(group, parking), name=f"fetch {self._consumer}")
+                again = self._retries.run(self._wait_for_room, partial(self._hand_out_again, group))
+                retrying = group.create_task(again, name=f"fetch retries of {self._consumer}")
                 keeping = group.create_task(self._keep_alive(), name=f"keep alive {self._consumer}")
                 with self._listening(group):
                     await stop.wait()
                 fetching.cancel()
-                await asyncio.wait([fetching])  # or it could hand out more behind the back of who finishes
+                retrying.cancel()
+                await asyncio.wait([fetching, retrying])  # or it could hand out more behind the back of who finishes
                 reached(Point.FETCHING_STOPPED)
                 await self._finish()
                 keeping.cancel()
@@ -164,17 +171,23 @@ class RoutePartition:
         try:
             arrival = arrive(message)
         except SchemaError as error:
-            await self._set_aside(message, error)
+            await self._set_aside(group, message, error)
             return
         self._delivery(group, arrival.run, arrival.envelope.experiment).put(arrival)
 
-    async def _set_aside(self, message: Msg, error: SchemaError) -> None:
+    def _hand_out_again(self, group: asyncio.TaskGroup, arrival: Arrival) -> None:
+        self._delivery(group, arrival.run, arrival.envelope.experiment).put(arrival)
+
+    async def _set_aside(self, group: asyncio.TaskGroup, message: Msg, error: SchemaError) -> None:
         self.unreadable += 1
-        if message.subject not in self._said and len(self._said) < MOST_SAID:
-            self._said.add(message.subject)
-            _logger.error("route %s: a message under %s is not an envelope: %s", self.route, message.subject, error)
-        with mapped_errors():
-            await message.term()
+        unreadable = await self._aside.keep(message, error)
+        if unreadable is None:
+            return
+        if sum(delivery.suspected for delivery in self._deliveries()) >= MOST_SUSPECTED:
+            with mapped_errors():
+                await message.term()
+            return
+        self._delivery(group, unreadable.subject.key, UNKNOWN_EXPERIMENT).suspect(unreadable)
 
     def _delivery(self, group: asyncio.TaskGroup, run: RunKey, experiment: str) -> RunDelivery:
         if (there := self._known(run)) is not None:
@@ -185,6 +198,7 @@ class RoutePartition:
         task = group.create_task(_run_after(delivery, known[1] if known else None), name=name)
         self._runs[run] = delivery, task
         task.add_done_callback(lambda done: self._forget(run, done))
+        self._context.lot.called.set()  # it sleeps while there are no runs
         return delivery
 
     def _forget(self, run: RunKey, task: asyncio.Task[None]) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from sitewire.broker_config.backoff import Backoff
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import BrokerError
 from sitewire.schemas.account import Account
+from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.arrival import Arrival
 from sitewire.workers.conclusion import Conclusion
@@ -29,6 +30,7 @@ from sitewire.workers.point import Point, reached
 from sitewire.workers.receipts import PERIOD
 from sitewire.workers.reporting import Reporter
 from sitewire.workers.route_context import RouteContext
+from sitewire.workers.suspicions import Suspicions, Unreadable
 from sitewire.workers.trouble import Trouble
 from sitewire.workers.writing import RunWriter
 
@@ -65,6 +67,7 @@ class RunDelivery:
         self._reporter = Reporter(run, context, self.trouble)
         self._patience = Patience()
         self._writer = RunWriter(run, experiment, context, self._reporter, self.trouble, self._patience)
+        self._suspicions = Suspicions(run, context, self._positions)
         self._conclusion = Conclusion(run, context)
         self._backoff = Backoff(first=0.5, most=TRY_AGAIN)
         self._stopping = asyncio.Event()
@@ -90,6 +93,16 @@ class RunDelivery:
         if self.parked:
             self._context.lot.called.set()
 
+    def suspect(self, unreadable: Unreadable) -> None:
+        """Find out whether a message that cannot be read has left something missing; then it is terminated."""
+        self._suspicions.add(unreadable)
+        self._holding.came.set()
+
+    @property
+    def suspected(self) -> int:
+        """The number of messages that cannot be read and are not terminated."""
+        return self._suspicions.count
+
     def heard(self, writer: str, account: Account) -> None:
         """Take what is said of a writer of the run."""
         self._conclusion.heard(writer, account)
@@ -110,6 +123,7 @@ class RunDelivery:
     async def keep_alive(self) -> None:
         """Tell the server that the messages here are worked on."""
         await self._holding.keep_alive()
+        await self._suspicions.keep_alive()
 
     async def park(self) -> None:
         """Have what is here, and what comes, acknowledged unread, and read it from the stream later.
@@ -170,6 +184,8 @@ class RunDelivery:
         self._holding.take()
         try:
             await self._deliver()
+            if self._suspicions.count:
+                await self._look_into_suspicions()
             await self._conclude()
         except GivenUp:
             self.ended = self._stopping.is_set()
@@ -221,10 +237,11 @@ class RunDelivery:
 
     async def _wait(self) -> None:
         """Wait for messages, for what is due, or for the end."""
-        seconds = LOOK_AGAIN if self._holding.held else PERIOD if self._reporter.owes else IDLE
+        looking = self._holding.held or self._suspicions.count
+        seconds = LOOK_AGAIN if looking else PERIOD if self._reporter.owes else IDLE
         idle = False
         look = self._conclusion.worth_a_look and not self._holding.held
-        if not (self._holding.unread or self._stopping.is_set() or look):
+        if not (self._holding.waits or self._stopping.is_set() or look):
             self._holding.came.clear()
             try:
                 async with asyncio.timeout(seconds):
@@ -232,7 +249,7 @@ class RunDelivery:
             except TimeoutError:
                 idle = seconds == IDLE
         # Decided without an await between the look and the word, so that no message is put into a closed inbox.
-        self.ended = not self._holding.unread and (self._stopping.is_set() or idle)
+        self.ended = not self._holding.waits and (self._stopping.is_set() or idle)
 
     async def _deliver(self) -> None:
         while self._holding.held:
@@ -283,6 +300,21 @@ class RunDelivery:
             await self._reporter.tell()
             await self._holding.acknowledge((), keep_last=False)
 
+    async def _look_into_suspicions(self) -> None:
+        busy = {arrival.key for arrival in self._holding.here}
+        try:
+            found = await self._suspicions.look(busy, self._after)
+        except BrokerError as error:
+            self.trouble.met(f"messages that cannot be read: {error}")
+            return
+        self._holding.held.extend(found)
+        await self._deliver()
+
+    async def _positions(self, experiment: str) -> Mapping[StreamKey, Position]:
+        self._writer.experiment = experiment
+        await self._writer.write(())
+        return self._writer.positions
+
     async def _tell_if_due(self) -> None:
         if self._reporter.due:
             await self._tell()
@@ -293,8 +325,12 @@ class RunDelivery:
             if not above:
                 continue  # parked since the plan was made
             showed = min(above, key=lambda arrival: arrival.envelope.first)
-            after = self._holding.last.get(key, (self._context.start or 1) - 1) + 1
+            after = 1 if showed.again else self._after(key)
             yield Gap(self.run_key, key, first, end, showed.subject, after, showed.sequence)
+
+    def _after(self, key: StreamKey) -> int:
+        """Return the stream sequence behind the last message of a numbering that is committed."""
+        return self._holding.last.get(key, (self._context.start or 1) - 1) + 1
 
     async def _fill(self, gap: Gap) -> list[Arrival]:
         try:

@@ -36,7 +36,11 @@ _logger = logging.getLogger("sitewire.worker")
 
 
 class RunWriter:
-    """Writes one run to the sink, one batch at a time."""
+    """Writes one run to the sink, one batch at a time.
+
+    Attributes:
+        experiment: of the run, asked for when it is opened.
+    """
 
     def __init__(
         self,
@@ -48,7 +52,7 @@ class RunWriter:
         patience: Patience,
     ) -> None:
         self._run = run
-        self._experiment = experiment
+        self.experiment = experiment
         self._context = context
         self._reporter = reporter
         self._trouble = trouble
@@ -133,7 +137,7 @@ class RunWriter:
     async def _opened(self) -> RunSink:
         if self._sink is None:
             known = await self._reporter.known()
-            self._sink = await self._context.sink.open_run(self._run, self._experiment, known)
+            self._sink = await self._context.sink.open_run(self._run, self.experiment, known)
         if self._decisions is None:
             self._decisions = await self._context.letters.decided(self._run, self._sink.positions)
         return self._sink
@@ -167,7 +171,7 @@ class RunWriter:
         culprit = self._bisecting.refused(part)
         if culprit is None:
             return
-        await self._context.letters.refuse(self._run, self._experiment, culprit, error)
+        await self._context.letters.refuse(self._run, self.experiment, culprit, error)
         reached(Point.LETTER_PUBLISHED)
         self._known.refuse(culprit.key, culprit.index)
         self._say(culprit, error)

@@ -1,0 +1,92 @@
+"""Messages of a partition that cannot be read: into the dead letters, each before it is terminated."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from nats.aio.msg import Msg
+
+from sitewire.broker_config.consumers import MAX_ACK_PENDING
+from sitewire.broker_config.errors import BrokerError, mapped_errors
+from sitewire.schemas.errors import SchemaError, SubjectError
+from sitewire.workers.arrival import sound
+from sitewire.workers.dead_letters import DeadLetters
+from sitewire.workers.point import Point, reached
+from sitewire.workers.suspicions import Unreadable
+
+MOST_SAID: Final = 100  # subjects whose unreadable messages are named in the log
+MOST_WAITING: Final = MAX_ACK_PENDING // 4
+"""Messages that wait for room in the dead letters. The server gives no others once too many are not acknowledged."""
+
+MOST_KNOWN: Final = 4096  # messages that are kept and may come again
+AGAIN_AFTER = 5.0  # seconds until a message that could not be kept comes again
+
+_logger = logging.getLogger("sitewire.worker")
+
+
+class SettingAside:
+    """Keeps what cannot be read, and says so.
+
+    Args:
+        route: the route's name.
+        letters: its dead letters.
+    """
+
+    def __init__(self, route: str, letters: DeadLetters) -> None:
+        self._route = route
+        self._letters = letters
+        self._said: set[str] = set()
+        self._waiting: set[int] = set()
+        self._kept: dict[int, None] = {}
+
+    async def keep(self, message: Msg, error: SchemaError) -> Unreadable | None:
+        """Publish the letter; return what is to be looked into before the message is terminated, if anything is.
+
+        Raises:
+            BrokerError: the connection is closed.
+        """
+        self._say(message.subject, error)
+        sequence = message.metadata.sequence.stream
+        if not await self._publish(message, sequence, error):
+            with mapped_errors():
+                await message.nak(delay=AGAIN_AFTER)
+            return None
+        reached(Point.MESSAGE_KEPT)
+        try:
+            subject = sound(message.subject)
+        except SubjectError:  # nobody's indexes
+            with mapped_errors():
+                await message.term()
+            return None
+        return Unreadable(message.subject, sequence, subject, message)
+
+    async def _publish(self, message: Msg, sequence: int, error: SchemaError) -> bool:
+        """Whether the message needs not come again."""
+        if sequence in self._kept:
+            return True  # it waits for a verdict and was delivered again
+        try:
+            await self._letters.keep(message.subject, sequence, message.data, error)
+        except BrokerError as failure:
+            return self._without_room(sequence, failure)
+        self._waiting.discard(sequence)
+        self._kept[sequence] = None
+        if len(self._kept) > MOST_KNOWN:
+            del self._kept[next(iter(self._kept))]
+        return True
+
+    def _without_room(self, sequence: int, failure: BrokerError) -> bool:
+        self._waiting.add(sequence)
+        if len(self._waiting) <= MOST_WAITING:
+            if len(self._waiting) == 1:
+                _logger.error("route %s: a message that cannot be read cannot be kept either: %s", self._route, failure)
+            return False
+        # Rather than all that is behind: its bytes stay in the stream, and its indexes become a hole with a name.
+        self._waiting.discard(sequence)
+        _logger.error("route %s: message %d of the stream cannot be read and is not kept", self._route, sequence)
+        return True
+
+    def _say(self, subject: str, error: SchemaError) -> None:
+        if subject not in self._said and len(self._said) < MOST_SAID:
+            self._said.add(subject)
+            _logger.error("route %s: a message under %s is not an envelope: %s", self._route, subject, error)
