@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
+from sitewire.broker_config.bucket import Bucket
 from sitewire.broker_config.connection import connect
 from sitewire.broker_config.model import Broker, Collect, Config, Route
+from sitewire.broker_config.names import PARKED_BUCKET
 from sitewire.deploy.cli.drain import drain
 from sitewire.schemas.receipt import Position, Receipt, StreamKey, encode_receipt
 from sitewire.schemas.subject import receipt_subject
+from sitewire.workers.parked_run import ParkedRun, parked_key
 from sitewire.workers.worker import Worker
 from support.nats import NatsServer
 from support.stream import RUN, SCALARS, WRITER, declare, route, send, tell
@@ -77,3 +80,14 @@ async def test_nothing_is_left_when_a_worker_has_delivered_all(
         group.create_task(Worker(config).run(stop))
         assert await drain(config, 20) == []
         stop.set()
+
+
+async def test_a_parked_run_is_not_delivered_though_its_messages_are_acknowledged(
+    client: Client, nats_server: NatsServer, tmp_path: Path
+) -> None:
+    config = config_of(nats_server, tmp_path, route())
+    await declare(client, route(), route("another"))
+    bucket = Bucket(client, PARKED_BUCKET)
+    for name in ("hq", "not in the file"):
+        await bucket.create(parked_key(name.replace(" ", "-"), 3, RUN), ParkedRun(1, "no such place", 1.0).encode())
+    assert await drain(config, SOON) == ["hq: job of clinic is parked: no such place"]

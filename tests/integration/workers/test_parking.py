@@ -20,8 +20,7 @@ from sitewire.schemas.subject import RunKey, Subject, new_writer
 from sitewire.workers import detour, gaps, parking, point, route, run_delivery
 from sitewire.workers.parked_run import ParkedRun, parked_key
 from sitewire.workers.point import Point
-from sitewire.workers.sinks.null import NullSink
-from support.memory_sink import Place, Running, nothing
+from support.memory_sink import Place, Running
 from support.stream import RUN, SCALARS, WRITER, acknowledged, neighbours, partition_of, receipt_of, send, tell
 
 pytestmark = pytest.mark.nats

@@ -12,6 +12,8 @@ from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.deploy.cli.arguments import Commands, add_config, add_timeout, command
 
 if TYPE_CHECKING:
+    from nats.aio.client import Client
+
     from sitewire.broker_config.model import Config
 
 LOOK_INTERVAL = 0.5  # seconds
@@ -91,6 +93,8 @@ async def _on_its_way(config: Config) -> list[str]:
         rows = await read_rows(client, config)
         # Accounts are up to a second old, and a route that nobody has taken up has no rows.
         backlogs = await read_backlogs(client, config)
+        # Behind the backlogs: the messages of a parked run are acknowledged, and it is noted before they are.
+        parked = await _parked(client, config)
     finally:
         await client.close()
     left = [
@@ -99,7 +103,22 @@ async def _on_its_way(config: Config) -> list[str]:
         if not row.done
     ]
     left += [f"{name}: no worker has taken it up yet" for name, count in backlogs.items() if count is None]
-    return left + [f"{name}: {count} messages not acknowledged" for name, count in backlogs.items() if count]
+    left += [f"{name}: {count} messages not acknowledged" for name, count in backlogs.items() if count]
+    return left + parked
+
+
+async def _parked(client: Client, config: Config) -> list[str]:
+    from sitewire.broker_config.bucket import Bucket
+    from sitewire.broker_config.names import PARKED_BUCKET
+    from sitewire.workers.parked_run import ParkedRun, parse_parked_key
+
+    entries = [(parse_parked_key(key), entry) for key, entry in (await Bucket(client, PARKED_BUCKET).all()).items()]
+    names = {route.name for route in config.routes}
+    return [
+        f"{key.route}: {key.run} of {key.site} is parked: {ParkedRun.decode(entry.value).reason}"
+        for key, entry in entries
+        if key is not None and key.route in names
+    ]
 
 
 def _progress(left: list[str]) -> None:
