@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -25,7 +26,8 @@ sys.exit(main(sys.argv[1:]))
 def serve(here: Site) -> None:
     """Start broker and worker, and nobody who collects."""
     here.start("broker")
-    here.start("worker")
+    worker = here.start("worker")
+    until(lambda: "created route lines" in worker.output, here.logs)
 
 
 def collect(here: Site) -> Process:
@@ -41,6 +43,15 @@ def kill_in_the_middle(here: Site, trainer: Trainer, kills: int) -> None:
 
 def states(here: Site) -> set[tuple[str, int]]:
     return {(row["state"], row["attempt"]) for row in here.rows()}
+
+
+def ending(here: Site) -> tuple[str, int] | None:
+    """Return what the jsonl sink says of the run's end."""
+    file = here.folder / "lines" / "job" / "clinic" / "ending.json"
+    if not file.exists():
+        return None
+    said = json.loads(file.read_text())
+    return said["state"], said["attempt"]
 
 
 def test_what_a_trainer_logs_beside_a_sidecar_is_in_the_trackers_exactly(here: Site) -> None:
@@ -80,14 +91,42 @@ def test_a_killed_trainer_has_crashed_and_a_resumed_one_is_the_second_attempt(he
     first.process.kill()
     until(lambda: states(here) == {("crashed", 1)}, here.logs)
     assert "is gone without an end" in sidecar.output
+    until(lambda: ending(here) == ("failed", 1), here.logs)
     second = here.train(10**7, seed=2 * APART, rate=10_000, SITEWIRE_PUBLISH="none")
     until(lambda: states(here) == {("running", 2)}, here.logs)
+    until(lambda: ending(here) == ("running", 2), here.logs)
     second.finish()
     here.drain()
     assert states(here) == {("complete", 2)}
+    until(lambda: ending(here) == ("finished", 2), here.logs)
     assert all(verdict.exact for verdict in verdicts(here, [first, second]))
     assert "attempt 2" in here.run("runs").stdout
     assert sidecar.stop() == 0, sidecar.output
+
+
+def test_a_crash_that_nobody_saw_closes_the_run_when_its_spool_is_found(here: Site) -> None:
+    serve(here)
+    trainer = here.train(10**7, rate=10_000)  # publishes by itself, and dies with its publisher
+    until(lambda: here.rows() and min(row["delivered"] for row in here.rows()) > 1000, here.logs)
+    trainer.process.kill()
+    assert ending(here) is None
+    sidecar = collect(here)
+    until(lambda: states(here) == {("crashed", 1)}, here.logs)
+    until(lambda: ending(here) == ("failed", 1), here.logs)
+    here.drain()
+    assert all(verdict.exact for verdict in verdicts(here, [trainer]))
+    assert sidecar.stop() == 0
+
+
+@pytest.mark.parametrize(("end", "state"), [("", "finished"), ("raise ValueError('diverged')", "failed")])
+def test_a_program_that_ends_with_an_error_has_failed_and_all_of_it_is_there(here: Site, end: str, state: str) -> None:
+    here.start("up")
+    program = f"from sitewire.collectors import Run\nrun = Run()\nrun.log({{'loss': 1.0}}, step=1)\n{end}"
+    trainer = here.program([sys.executable, "-c", program], site="clinic", run="job")
+    assert trainer.wait() == int(bool(end))
+    here.drain()
+    assert states(here) == {("complete", 1)}
+    until(lambda: ending(here) == (state, 1), here.logs)
 
 
 def test_two_sidecars_and_trainers_that_publish_share_a_spool_and_double_nothing(here: Site) -> None:
@@ -116,7 +155,7 @@ def test_a_sidecar_that_is_told_to_stop_sends_what_a_living_trainer_has_logged_b
     until(lambda: "logged" in trainer.output and "sending what it logs" in sidecar.output, here.logs)
     assert sidecar.stop() == 0, sidecar.output
     assert trainer.running
-    until(lambda: [row["delivered"] for row in here.rows()] == [50_000, 50_001], here.logs)
+    until(lambda: [row["delivered"] for row in here.rows()] == [50_001] * 2, here.logs)
 
 
 LOG_AND_WAIT = """
