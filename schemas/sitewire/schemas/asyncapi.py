@@ -125,7 +125,7 @@ def _messages() -> dict[str, Schema]:
     }
     return envelopes | {
         "account": _message("account", "The state of one writer.", limits.MAX_STATE_BYTES),
-        "receipt": _message("receipt", "What became of a run in a route.", limits.MAX_STATE_BYTES),
+        "receipt": _message("receipt", "What became of a run in a route.", limits.MAX_RECEIPT_BYTES),
         "dead_record": _message("dead_record", "A record that a tracker refused.", limits.MAX_LETTER_BYTES),
         "dead_message": _message("dead_message", "A message that could not be read.", limits.MAX_LETTER_BYTES),
         "dead_hole": _message("dead_hole", "Indexes that such messages left empty.", limits.MAX_LETTER_BYTES),

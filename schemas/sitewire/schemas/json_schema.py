@@ -176,7 +176,13 @@ def _receipt() -> Schema:
         },
         {
             "ending": _row_of(Ending, {"enum": [str(name) for name in EndingState]}, _INDEX | {"minimum": 1}, _TIME)
-            | {"description": "what the tracker was told last of the run's end; not there until it was"}
+            | {"description": "what the tracker was told last of the run's end; not there until it was"},
+            "writers": _array({"type": "array", "minItems": 1}, limits.MAX_POSITIONS)
+            | {
+                "description": "in the place of positions that are very many: [writer, [class, field, ...], ...], "
+                f"each writer once, as {limits.WRITER_BYTES} bytes, and no fields that are empty to the end"
+            },
+            "unlisted": _INDEX | {"description": "how many positions there are, if no message can hold them"},
         },
     )
 

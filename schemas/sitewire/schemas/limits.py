@@ -42,10 +42,16 @@ MAX_TIME: Final = 253402300800.0
 """Seconds since the epoch, exclusive: the year 10000, where trackers' date types end."""
 
 MAX_STATE_BYTES: Final = 512 * 1024
-"""Of an account or a receipt."""
+"""Of an account, and of a receipt in its plain form."""
 
-MAX_POSITIONS: Final = 16384
-"""Of a receipt: writers times classes. Each DataLoader worker of each epoch can be a writer."""
+MAX_RECEIPT_BYTES: Final = 960 * 1024
+"""Of a receipt in any form: the server's default payload limit of 1 MiB, less some room for headers."""
+
+MAX_POSITIONS: Final = 32768
+"""Of a receipt: writers times classes. Each DataLoader worker of each epoch can be a writer.
+
+Of writers with one class about 28,000 fit into ``MAX_RECEIPT_BYTES``.
+"""
 
 WRITER_BYTES: Final = 16
 """A writer's identity: 128 random bits."""

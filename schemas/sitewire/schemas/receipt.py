@@ -21,7 +21,9 @@ from sitewire.schemas.subject import parse_writer
 from sitewire.schemas.wire import array, check, counts, index, is_text, is_time, read_map, shown
 
 _KEYS = frozenset({"v", "positions", "duplicates", "times", "sink"})
-_OPTIONAL = frozenset({"ending"})
+_OPTIONAL = frozenset({"ending", "writers", "unlisted"})
+_EMPTY: tuple[object, ...] = (0, 0, 0, 0, 0, {})
+"""The fields of a position of which nothing is known."""
 _ENDINGS = frozenset(EndingState)
 _HOLES = frozenset(HoleName)
 
@@ -77,6 +79,7 @@ class Receipt:
         first_time: of the earliest record delivered, seconds since the epoch; 0.0 if there is none.
         last_time: of the latest one.
         ending: what the sink was told last of the run's end; None if nothing was.
+        unlisted: how many positions there are, if they are too many for any message: then none is listed.
     """
 
     sink: str
@@ -85,17 +88,25 @@ class Receipt:
     first_time: float = 0.0
     last_time: float = 0.0
     ending: Ending | None = None
+    unlisted: int = 0
 
 
 def encode_receipt(receipt: Receipt) -> bytes:
-    """Write a receipt as MessagePack."""
+    """Write a receipt as MessagePack; one that fits in no form says so in the place of its positions."""
+    plain = _encode(receipt, {"positions": _plain(receipt.positions)})
+    if len(plain) <= limits.MAX_STATE_BYTES:
+        return plain
+    packed = _encode(receipt, {"positions": (), "writers": _packed(receipt.positions)})
+    if len(packed) <= limits.MAX_RECEIPT_BYTES and len(receipt.positions) <= limits.MAX_POSITIONS:
+        return packed
+    return _encode(receipt, {"positions": (), "unlisted": len(receipt.positions)})
+
+
+def _encode(receipt: Receipt, positions: Mapping[str, object]) -> bytes:
     body: dict[str, object] = {
         "v": limits.SCHEMA_VERSION,
         "sink": receipt.sink,
-        "positions": [
-            (key.writer, str(key.record_class), position_fields(position))
-            for key, position in receipt.positions.items()
-        ],
+        **positions,
         "duplicates": receipt.duplicates,
         "times": (receipt.first_time, receipt.last_time),
     }
@@ -104,20 +115,40 @@ def encode_receipt(receipt: Receipt) -> bytes:
     return bytes(msgpack.packb(body))
 
 
+def _plain(positions: Mapping[StreamKey, Position]) -> list[object]:
+    return [(key.writer, str(key.record_class), position_fields(position)) for key, position in positions.items()]
+
+
+def _packed(positions: Mapping[StreamKey, Position]) -> list[object]:
+    """Return less than half of the bytes: each writer once and as bytes, and no fields that are empty to the end."""
+    rows: dict[str, list[object]] = {}
+    for key, position in positions.items():
+        fields = position_fields(position)
+        while fields and not fields[-1]:
+            fields.pop()
+        rows.setdefault(key.writer, [bytes.fromhex(key.writer)]).append((str(key.record_class), *fields))
+    return list(rows.values())
+
+
 def decode_receipt(data: bytes) -> Receipt:
     """Read and check a receipt.
 
     Raises:
         EnvelopeError: too large, malformed or of another version.
     """
-    body = read_map(data, limits.MAX_STATE_BYTES, limits.MAX_POSITIONS)
+    body = read_map(data, limits.MAX_RECEIPT_BYTES, limits.MAX_POSITIONS)
     check(_KEYS <= body.keys() <= _KEYS | _OPTIONAL, "a receipt has the keys " + " ".join(sorted(_KEYS)))
     check(is_text(body["sink"], limits.MAX_STATE_BYTES), "sink: an identity")
     times = array(body["times"], "times")
     check(len(times) == 2 and all(map(is_time, times)), "times: [first, last]")
     positions = _read_positions(body["positions"])
+    if "writers" in body:
+        check(not positions, "writers: in the place of positions")
+        positions = _read_packed(body["writers"])
+    unlisted = index(body.get("unlisted", 0), "unlisted")
     ending = _read_ending(body["ending"]) if "ending" in body else None
-    return Receipt(body["sink"], positions, index(body["duplicates"], "duplicates"), times[0], times[1], ending)
+    duplicates = index(body["duplicates"], "duplicates")
+    return Receipt(body["sink"], positions, duplicates, times[0], times[1], ending, unlisted)
 
 
 def position_fields(position: Position) -> list[object]:
@@ -168,6 +199,21 @@ def _read_position(value: object) -> tuple[StreamKey, Position]:
     item = array(value, "positions")
     check(len(item) == 3, "positions: [writer, class, position]")
     return StreamKey(_read_writer(item[0]), read_class(item[1])), read_position(item[2])
+
+
+def _read_packed(value: object) -> dict[StreamKey, Position]:
+    positions: dict[StreamKey, Position] = {}
+    for row in array(value, "writers"):
+        writer, *classes = array(row, "writers") or ("",)
+        check(type(writer) is bytes and len(writer) == limits.WRITER_BYTES, "writers: [writer, [class, ...], ...]")
+        for item in classes:
+            name, *fields = array(item, "writers") or ("",)
+            check(len(fields) <= len(_EMPTY), "writers: a position has six fields")
+            key = StreamKey(writer.hex(), read_class(name))
+            check(key not in positions, "writers: one comes twice")
+            positions[key] = read_position((*fields, *_EMPTY[len(fields) :]))
+    check(len(positions) <= limits.MAX_POSITIONS, "writers: too many positions")
+    return positions
 
 
 def _read_ending(value: object) -> Ending:
