@@ -119,3 +119,20 @@ async def test_what_a_dead_writer_never_published_is_waited_for_however_long_not
         await tell(client, {SCALARS: (20, 20, 0)}, alive=False)
         await place.until(RUN, KEY, 20)
     assert place.indexes[RUN, KEY] == [*range(5), *range(10, 20)]
+
+
+async def test_what_was_trimmed_before_a_route_began_is_expired_soon_though_the_spool_holds_it_still(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gaps, "TRIMMED", 0.1)
+    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(run_delivery, "LOOK_AGAIN", 0.05)
+    for first in range(0, 40, 10):
+        await send(client, first, first + 10)
+    await tell(client, {SCALARS: (40, 40, 0)})
+    await client.jsm().purge_stream(METRICS_STREAM, seq=3)
+    async with running(), asyncio.timeout(20):
+        await place.until(RUN, KEY, 40)
+        await acknowledged(client)
+    assert place.indexes[RUN, KEY] == list(range(20, 40))
+    assert (await receipt_of(client)).positions[KEY].holes == {HoleName.EXPIRED: 20}

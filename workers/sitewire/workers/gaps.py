@@ -1,8 +1,9 @@
 """Missing indexes: found in the stream, waited for, or declared gone.
 
 A gap is final only when the stream has no cover for it and the writer's account says that the spool
-cannot send it again. Then it is an ``expired`` hole, counted like everything else. Where the stream has a message
-in its place that cannot be read, it is a ``damaged`` one, as soon as the account says that all of it was stored.
+cannot send it again; or, where a route is new to a numbering, that all of it was stored, and the stream has been
+trimmed. Then it is an ``expired`` hole, counted like everything else. Where the stream has a message in its
+place that cannot be read, it is a ``damaged`` one, as soon as the account says that all of it was stored.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from sitewire.workers.stream import Stream
 
 LOOK_AGAIN = 2.0  # seconds between two looks for the same missing indexes
 MOST_FOUND = 4 * 1024 * 1024  # bytes at once; the rest is looked for when these are written
+TRIMMED = 4.0  # seconds: a publisher that finds its broker without what it had stored sends it again within these
 UNACCOUNTED = 30.0  # seconds after which a writer without an account is not waited for any more
 UNHEARD = 900.0  # seconds after a dead writer's end until its spool is past the time that it is kept
 
@@ -38,6 +40,7 @@ class Gap:
         subject: as stored.
         after: the stream sequence behind the last message of the numbering that was committed.
         before: the stream sequence of the message that showed the gap.
+        new: nothing of the numbering is committed yet.
         last: nothing behind shows it: an unreadable message may have been the last of its numbering.
     """
 
@@ -48,6 +51,7 @@ class Gap:
     subject: str
     after: int
     before: int
+    new: bool = False
     last: bool = False
 
 
@@ -121,6 +125,13 @@ class GapFiller:
         if found:
             search.due = now  # in part, perhaps
             return found
+        if (
+            gap.new
+            and fate.stored
+            and now - search.since >= TRIMMED
+            and await self._stream.first_sequence() > gap.after
+        ):
+            fate = _Fate(final=True, stored=True)  # the oldest that is kept begins behind it
         hole = _hole(gap, search, fate)
         if hole is None:
             return []

@@ -326,7 +326,8 @@ class RunDelivery:
                 continue  # parked since the plan was made
             showed = min(above, key=lambda arrival: arrival.envelope.first)
             after = 1 if showed.again else self._after(key)
-            yield Gap(self.run_key, key, first, end, showed.subject, after, showed.sequence)
+            new = key not in self._writer.positions
+            yield Gap(self.run_key, key, first, end, showed.subject, after, showed.sequence, new)
 
     def _after(self, key: StreamKey) -> int:
         """Return the stream sequence behind the last message of a numbering that is committed."""

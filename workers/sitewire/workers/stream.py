@@ -23,6 +23,11 @@ class Stream:
         self._client = client
         self._manager = client.jsm()
 
+    async def first_sequence(self) -> int:
+        """Return the sequence of the oldest message that the metrics stream keeps."""
+        with mapped_errors():
+            return (await self._manager.stream_info(METRICS_STREAM)).state.first_seq
+
     async def base(self, subject: str, start: int) -> int | None:
         """Return the first index of the earliest readable message of a subject, or None if there is no message.
 
