@@ -30,6 +30,8 @@ class RunRow:
     """One (run, site, route): a line of ``sitewire runs``. Counts are of indexes; times seconds since the epoch.
 
     Attributes:
+        unlisted: writers and classes that no receipt has room for; what is delivered of them is not counted, and they
+            look pending.
         refused_calls: log calls that the trainer's own checks refused; they never had an index.
         attempt: the number of the run's last attempt, from 1.
     """
@@ -51,6 +53,7 @@ class RunRow:
     first_time: float = 0.0
     last_time: float = 0.0
     refused_calls: int = 0
+    unlisted: int = 0
     attempt: int = 1
 
     @property
@@ -159,6 +162,7 @@ def make_row(books: Books, route: Route, run: RunKey, start: int | None, now: fl
         holes=holes,
         first_time=receipt.first_time,
         last_time=receipt.last_time,
+        unlisted=receipt.unlisted,
         refused_calls=sum(sum(item.account.refused.values()) for item in heard.values()),
         attempt=attempt,
         **fates,

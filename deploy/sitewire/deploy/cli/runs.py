@@ -90,5 +90,6 @@ def _remarks(row: RunRow) -> str:
         "filtered": row.filtered,
         "came twice": row.duplicates,
         "log calls refused": row.refused_calls,
+        "writers and classes are too many for a receipt, so what is delivered is not counted": row.unlisted,
     }
     return ", ".join(parts + [f"{count} {name}" for name, count in shown.items() if count])
