@@ -107,6 +107,11 @@ class Trainer:
     site: str
     run: str
 
+    @property
+    def label(self) -> str:
+        """Its run and site, for people."""
+        return f"{self.run} of {self.site}"
+
     def finish(self) -> None:
         """Have it log no more and end in order."""
         self.journal.stopping = True

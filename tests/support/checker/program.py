@@ -7,17 +7,14 @@ guard out (``guards.BROKEN``).
 
 from __future__ import annotations
 
-import importlib
 import os
-import pkgutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 from sitewire.deploy.cli.main import main
 from sitewire.workers import point
 from support.checker.guards import BROKEN
+from support.checker.modules import set_everywhere
 from support.checker.trap import Trap
 
 
@@ -25,24 +22,12 @@ def shorten(text: str) -> None:
     """Set the constants that ``SITEWIRE_TEST_CONSTANTS`` names.
 
     Raises:
-        LookupError: no module has one of the names: the product has another by now.
+        LookupError: the product has no such constant: it has another name by now.
     """
     for item in text.split():
         where, _, setting = item.partition(":")
         name, _, value = setting.partition("=")
-        found = [module for module in _modules(where) if name in vars(module)]
-        if not found:
-            raise LookupError(item)
-        for module in found:
-            setattr(module, name, float(value))
-
-
-def _modules(where: str) -> Iterator[ModuleType]:
-    module = importlib.import_module(where)
-    yield module
-    for found in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{where}."):
-        if ".testing" not in found.name:
-            yield importlib.import_module(found.name)
+        set_everywhere(where, name, float(value))
 
 
 if __name__ == "__main__":

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from sitewire.workers.point import Point
 from support.checker.tracker import JSONL, TENSORBOARD, Tracker
 from support.checker.trap import Trap
 from support.product import TESTS, Process, Site, until
@@ -17,7 +15,16 @@ from support.product import TESTS, Process, Site, until
 PROGRAM: Final = (sys.executable, "-m", "support.checker.program")
 BOTH: Final = (TENSORBOARD, JSONL)
 LEASE: Final = 1.5  # seconds: a quarter of the product's, so that a case takes few of them
-SHORT: Final = (f"sitewire.workers:LEASE={LEASE}", f"sitewire.workers:RENEW={LEASE / 3}")
+SHORT: Final = (
+    f"sitewire.workers.ownership.lease:LEASE={LEASE}",
+    f"sitewire.workers.ownership.lease:RENEW={LEASE / 3}",
+    f"sitewire.workers.ownership.lease:LOOK={LEASE / 6}",
+    "sitewire.workers.parking:PARK_AFTER=0.3",
+    "sitewire.workers.run_delivery:TRY_AGAIN=0.3",
+    "sitewire.workers.detour:MOVE_EVERY=0.02",
+    "sitewire.workers.gaps:LOOK_AGAIN=0.3",
+)
+"""What a person would wait for, made short, in every module that has the name."""
 
 
 class Scene:
@@ -27,8 +34,11 @@ class Scene:
         site: its folder.
         trackers: its routes.
         trap: where the next process is caught that gets there.
+        broker: the process with the server.
         workers: those that run, or are stopped.
     """
+
+    broker: Process
 
     def __init__(self, folder: Path, trackers: Sequence[Tracker], variables: Mapping[str, str]) -> None:
         self.trackers = trackers
@@ -36,6 +46,11 @@ class Scene:
         self.trap = Trap.create(folder / "trap")
         self.workers: list[Process] = []
         self._variables = {"PYTHONPATH": str(TESTS), "SITEWIRE_TEST_TRAP": str(folder / "trap"), **variables}
+
+    def start_broker(self) -> None:
+        """Start it, on the store that is there, and declare what belongs into it."""
+        self.broker = self.site.start("broker")
+        until(lambda: self.site.run("broker", "apply").returncode == 0, self.site.logs)
 
     def keep(self, count: int) -> None:
         """Have so many workers run, those that run already first; the others are told to end, and waited for."""
@@ -51,14 +66,6 @@ class Scene:
         worker = self.site.start("worker", program=PROGRAM, **self._variables)
         self.workers.append(worker)
         return worker
-
-    def kill_at(self, point: Point, times: int = 1) -> None:
-        """Have the next worker killed that reaches a point."""
-        self.trap.set(point, signal.SIGKILL, times)
-
-    def stop_at(self, point: Point, times: int = 1) -> None:
-        """Have the next worker stopped that reaches a point."""
-        self.trap.set(point, signal.SIGSTOP, times)
 
     def wait_for_catch(self) -> Process:
         """Wait until a worker is in the trap, dead or stopped, and return it."""
@@ -85,7 +92,7 @@ def scene(
         variables["SITEWIRE_TEST_BREAK"] = without
     made = Scene(folder, trackers, variables)
     try:
-        made.site.start("broker")
+        made.start_broker()
         yield made
     finally:
         made.site.end()

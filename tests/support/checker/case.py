@@ -1,0 +1,127 @@
+"""What can happen to workers at a named point, played in a scene under load."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from signal import SIGKILL, SIGSTOP
+from typing import Final
+
+from sitewire.workers.point import Point
+from support.checker.load import Finding, Load, load
+from support.checker.scene import LEASE, Scene
+from support.product import PATIENCE, Process
+
+ENTERING: Final = (Point.UNIT_TAKEN, Point.SINK_OPENED, Point.RUN_LISTED, Point.FILE_OPENING)
+"""Reached by a worker that takes up what others had."""
+
+LEAVING: Final = (Point.FETCHING_STOPPED, Point.UNIT_STOPPED)
+"""Reached by a worker that hands over."""
+
+BETWEEN: Final = (
+    Point.FETCHED,
+    Point.BATCH_PLANNED,
+    Point.BATCH_TORN,
+    Point.BATCH_WRITTEN,
+    Point.BATCH_COMMITTED,
+    Point.BATCH_ACKNOWLEDGED,
+)
+"""Reached again and again by a worker that works."""
+
+MOST_TIMES: Final = 20  # passes of a point before it catches, so that not each case is about the first batch
+BEGUN: Final = 30  # points of each run that are visible when it happens
+
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A worker is killed or stopped at a point.
+
+    Attributes:
+        point: where.
+        number: SIGKILL, or SIGSTOP until its lease is past, and then SIGCONT.
+        workers: how many there are. Of one, what is killed is started again; of several, the others take over.
+        takeover: it happens to the worker that has just taken over from one that was killed.
+        served: what looks on is TensorBoard's data server, not its Python reader.
+    """
+
+    point: Point
+    number: signal.Signals = SIGKILL
+    workers: int = 2
+    takeover: bool = False
+    served: bool = False
+
+    def __str__(self) -> str:
+        what = "killed" if self.number is SIGKILL else "stopped"
+        whom = "the successor of a killed worker" if self.takeover else "a worker"
+        return f"{whom} of {self.workers} {what} at {self.point}"
+
+
+def play(scene: Scene, case: Case, patience: float = PATIENCE) -> Finding:
+    """Have it happen once under a load of its own, and say what became of the load."""
+    name = f"case-{next(_numbers)}"
+    with load(scene.site, scene.trackers, name, served=case.served, patience=patience) as running:
+        if case.takeover:
+            _after_a_first_death(scene, case, running)
+        else:
+            _provoke(scene, case, running)
+        _see_through(scene, case, scene.wait_for_catch())
+        running.wait_until_caught_up()
+    return running.finding
+
+
+def _provoke(scene: Scene, case: Case, running: Load) -> None:
+    """Set the trap, and do what makes a worker come by."""
+    joins = case.point in ENTERING and case.workers > 1
+    scene.keep(case.workers - joins)
+    running.wait_until_visible(BEGUN)
+    if case.point in ENTERING:
+        if not joins:
+            scene.keep(0)
+        _set(scene, case)
+        scene.keep(case.workers)
+    else:
+        _set(scene, case, times=1 if case.point in LEAVING else random.randint(1, MOST_TIMES))
+    if case.point in LEAVING:
+        scene.workers[0].send(signal.SIGTERM)
+
+
+def _after_a_first_death(scene: Scene, case: Case, running: Load) -> None:
+    scene.keep(case.workers)
+    running.wait_until_visible(BEGUN)
+    scene.trap.set(Point.BATCH_WRITTEN, SIGKILL, random.randint(1, MOST_TIMES))
+    scene.wait_for_catch()
+    _set(scene, case)
+    if case.workers == 1:
+        scene.keep(1)
+
+
+def _set(scene: Scene, case: Case, times: int = 1) -> None:
+    scene.trap.set(case.point, case.number, times)
+
+
+def _see_through(scene: Scene, case: Case, caught: Process) -> None:
+    """Let a stopped one go on when its lease is past; of nobody left, start another."""
+    if case.number is SIGSTOP:
+        time.sleep(LEASE * 1.3)  # it is the time itself that is tried
+        caught.send(signal.SIGCONT)
+        if case.point in LEAVING:
+            assert caught.wait() == 0, caught.output
+    scene.keep(max(1, sum(worker.running for worker in scene.workers)))
+
+
+def every() -> Iterator[Case]:
+    """Yield every point of these, killed and stopped, of one worker, two and four; then of who takes over."""
+    for point in (*ENTERING, *BETWEEN, *LEAVING):
+        for number in (SIGKILL, SIGSTOP):
+            for many in (1, 2, 4):
+                yield Case(point, number, many, served=many == 4)
+    for point in (*ENTERING, Point.BATCH_PLANNED, Point.BATCH_TORN, Point.BATCH_WRITTEN):
+        for number in (SIGKILL, SIGSTOP):
+            for many in (1, 2):
+                yield Case(point, number, many, takeover=True)
