@@ -14,7 +14,7 @@ from sitewire.broker_config.connection import Endpoint, connect
 from sitewire.deploy.workforce import Workforce, read_workers
 from support.product import Process, Site, Trainer, check_sums, until
 
-RATE = 2000  # points a second
+RATE = 300  # points a second of each trainer
 ENOUGH = 10**9  # points: until told to stop
 ROUTES = ("tb", "lines")
 UNITS = 16  # partitions of them
