@@ -53,6 +53,7 @@ class Detour:
         self._end = 0
         self._filters: tuple[str, ...] = ()
         self._moved = 0.0
+        self._probing = True
         self._writing = asyncio.Lock()  # one hand on the key
 
     @property
@@ -125,7 +126,7 @@ class Detour:
         if not self.behind or self.full:
             return False
         start = self._cursor
-        room = READ_BYTES - self._holding.held_size
+        room = 1 if self._probing else READ_BYTES - self._holding.held_size
         passage = await self._lot.stored.read(self._run, self._filters, start, self._end, room)
         if self._cursor == start:  # or it was set back meanwhile, and is read from there next time
             self._cursor = passage.next
@@ -134,9 +135,17 @@ class Detour:
         return self._cursor != start
 
     def turn_back(self) -> None:
-        """Forget what was read and is not committed: nothing is held while it fails."""
+        """Forget what was read and is not committed: nothing is held while it fails.
+
+        The next try reads one message: there are places that can be opened and not be written to.
+        """
+        self._probing = True
         self._cursor = self._position
         self._holding.held = []
+
+    def trust(self) -> None:
+        """Read as much as may be held: what was read last is committed."""
+        self._probing = False
 
     async def note(self, reason: str | None = None) -> None:
         """Store how far the run has come, now and then, and why it is parked if that has changed.
@@ -191,6 +200,7 @@ class Detour:
             self.read = 0
         self.open = True
         self._cursor, self._end = self._entry.sequence, end
+        self._probing = True
         self._moved = time.monotonic()
 
     async def _store(self, entry: ParkedRun) -> None:

@@ -223,6 +223,7 @@ class RunDelivery:
             await self._turn_back(MISSING)  # what is held waits for something that may not come for long
         else:
             self._backoff.reset()
+            self._detour.trust()
             await self._detour.note(MISSING if self._holding.held else CATCHING_UP)
             if not moved:
                 await _rest(LOOK_AGAIN, self._holding.came)

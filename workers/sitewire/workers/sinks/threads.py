@@ -19,7 +19,7 @@ T = TypeVar("T")
 AT_ONCE: Final = (os.cpu_count() or 1) + 4
 """Threads at work: they share one interpreter, and more of them only make the loop wait for its turn."""
 
-HANGS: Final = 0.5  # seconds; a thread that is at it for longer does not count
+HANGS: Final = 0.25  # seconds; a thread that is at it for longer does not count
 MOST: Final = 1000  # threads, nearly all of which hang then
 
 _threads: Final = ThreadPoolExecutor(MOST, thread_name_prefix="sink")
