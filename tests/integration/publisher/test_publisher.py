@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
 from nats.aio.client import Client
+from nats.js.errors import NotFoundError
 
 from sitewire.broker_config.connection import Endpoint, connect
 from sitewire.broker_config.names import METRICS_STREAM
@@ -18,6 +20,7 @@ from sitewire.collectors.publisher.thread import Publisher
 from sitewire.collectors.spool.directory import WriterDirectory
 from sitewire.collectors.spool.reader import SpoolReader
 from sitewire.collectors.spool.writer import SpoolWriter
+from sitewire.schemas.account import Account
 from sitewire.schemas.hole import HoleName
 from sitewire.schemas.record import Kind, Record, RecordClass
 from sitewire.schemas.subject import RunKey
@@ -41,6 +44,17 @@ async def until_stored(client: Client, writer: str, count: int) -> None:
     async with asyncio.timeout(20):
         while steps(await stored(client, writer)) != identity(count):
             await asyncio.sleep(0.1)
+
+
+async def account_with(client: Client, writer: SpoolWriter, assigned: int) -> Account:
+    """Wait until a writer's account knows of so many scalars."""
+    async with asyncio.timeout(20):
+        while True:
+            with suppress(NotFoundError):  # none yet
+                account = await account_of(client, writer.directory.path.name)
+                if account.classes[SCALARS].assigned == assigned:
+                    return account
+            await asyncio.sleep(0.05)
 
 
 async def synced(spool: Spool, server: NatsServer, timeout: float = 30) -> int:
@@ -88,6 +102,26 @@ async def test_the_account_of_a_writer_that_failed_says_so(
     assert await asyncio.to_thread(publisher.stop, 10)
     account = await account_of(client, writer.directory.path.name)
     assert (account.ended, account.failed) == (True, True)
+
+
+async def test_while_the_broker_has_no_room_the_account_says_what_waits_and_that_the_writer_lives(
+    client: Client, nats_server: NatsServer, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(ledger, "PERIOD", 0.1)
+    config = (await client.jsm().stream_info(METRICS_STREAM)).config
+    config.max_bytes = 50_000
+    await client.jsm().update_stream(config)
+    writer = await spool.writer()
+    publisher = started(spool.publisher(nats_server.url), writer)
+    await log(writer, 0, 20_000)
+    account = await account_with(client, writer, 20_000)
+    assert (account.alive, account.settled) == (True, False)
+    await log(writer, 20_000, 20_500)
+    account = await account_with(client, writer, 20_500)
+    assert (account.alive, account.settled) == (True, False)
+    await asyncio.to_thread(writer.finish)
+    assert not await asyncio.to_thread(publisher.stop, 0.5)
 
 
 async def test_what_a_killed_server_had_not_acknowledged_is_sent_again(

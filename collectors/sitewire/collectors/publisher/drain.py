@@ -16,7 +16,7 @@ from sitewire.broker_config.backoff import Backoff
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import Permanent, StreamFull, Temporary
 from sitewire.collectors.publisher.batcher import Parcel, parcels
-from sitewire.collectors.publisher.ledger import Ledger
+from sitewire.collectors.publisher.ledger import PERIOD, Ledger
 from sitewire.collectors.publisher.link import Link
 from sitewire.collectors.spool.directory import WriterDirectory
 from sitewire.collectors.spool.reader import Item, SpoolReader
@@ -114,11 +114,14 @@ class Drain:
 
     async def _keep_account(self, *, alive: bool, now: bool = False) -> bool:
         """Publish the account; whether the broker still has what it had acknowledged. If not, all begins again."""
-        now = now or self._ledger.broker_returned
-        kept = await self._retrying(lambda: self._ledger.publish(alive=alive, now=now))
+        kept = await self._told(alive=alive, now=now)
         if not kept:
             await self._begin_again()
         return kept
+
+    async def _told(self, *, alive: bool, now: bool = False) -> bool:
+        now = now or self._ledger.broker_returned
+        return await self._retrying(lambda: self._ledger.publish(alive=alive, now=now))
 
     async def _begin_again(self) -> None:
         self._link.say_once(
@@ -130,9 +133,27 @@ class Drain:
         await asyncio.to_thread(self._rewind)
 
     async def _send(self, lists: Mapping[RecordClass, list[Parcel]]) -> None:
+        writer = self.directory.path.name
         async with asyncio.TaskGroup() as group:
-            for record_class, queue in lists.items():
-                group.create_task(self._send_class(queue), name=f"publish {record_class} of {self.directory.path.name}")
+            sending = [
+                group.create_task(self._send_class(queue), name=f"publish {record_class} of {writer}")
+                for record_class, queue in lists.items()
+            ]
+            if sending:
+                group.create_task(self._tell_while(sending), name=f"publish the account of {writer}")
+
+    async def _tell_while(self, sending: Sequence[asyncio.Task[None]]) -> None:
+        """Say how far it is: a broker without room can keep it waiting for hours, and the writer is not silent."""
+        while True:
+            heed_cancellation()
+            _, waiting = await asyncio.wait(sending, timeout=PERIOD)
+            if not waiting:
+                return
+            alive = await asyncio.to_thread(self.directory.is_alive)
+            if not await self._told(alive=alive):
+                self._forgotten = True
+                return
+            await self._save_sometimes()
 
     async def _send_class(self, queue: list[Parcel]) -> None:
         room = Backoff(first=0.1, most=ROOM_AFTER)

@@ -103,13 +103,13 @@ class Ledger:
             raise BrokerBusy(msg) from wrong
 
     def _account(self, *, alive: bool) -> Account:
-        reader, identity = self._reader, self._directory.identity
+        reader, identity, state = self._reader, self._directory.identity, self._directory.state()
+        reader.note_assigned(state.assigned)  # far more than was read, while the broker has no room
         classes: dict[RecordClass, ClassAccount] = {}
         for name, assigned in reader.assigned.items():
             if assigned:
                 published = reader.published.get(name, 0)
                 classes[name] = ClassAccount(max(assigned, published), published, reader.held.get(name, 0))
-        state = self._directory.state()
         return Account(
             classes,
             alive,

@@ -94,7 +94,7 @@ class SpoolReader:
 
     def rewind(self) -> None:
         """Go back to the oldest record that is held: everything from there on counts as not published."""
-        self._note_assigned(self._line.next)
+        self.note_assigned(self._line.next)
         self.cursor.published = list(self._oldest())
         self.cursor.drained = 0.0
         self._begin()
@@ -118,7 +118,7 @@ class SpoolReader:
     @property
     def assigned(self) -> dict[RecordClass, int]:
         """Per class the indexes given out, as far as that is known here."""
-        self._note_assigned(self._line.next)
+        self.note_assigned(self._line.next)
         return self._by_class(self._assigned)
 
     @property
@@ -128,10 +128,11 @@ class SpoolReader:
 
     def _by_class(self, counts: Sequence[int]) -> dict[RecordClass, int]:
         """Name the counts, of the classes that have been logged to."""
-        self._note_assigned(self._line.next)
+        self.note_assigned(self._line.next)
         return {name: count for name, count, known in zip(CLASSES, counts, self._assigned, strict=True) if known}
 
-    def _note_assigned(self, counts: Sequence[int]) -> None:
+    def note_assigned(self, counts: Sequence[int]) -> None:
+        """Note how many indexes the writer has given out, per class in the order of ``CLASSES``, if that is more."""
         self._assigned = list(map(max, self._assigned, counts))
 
     def _oldest(self) -> Sequence[int]:
@@ -152,7 +153,7 @@ class SpoolReader:
             return False
         dead = not self._directory.is_alive()
         state = self._directory.state()
-        self._note_assigned(state.assigned)
+        self.note_assigned(state.assigned)
         final = dead or state.ended
         following = self._following()
         # Before anything is called missing, everything behind has been looked at.
