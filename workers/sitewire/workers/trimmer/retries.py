@@ -58,9 +58,13 @@ def first_needed(subject: str, last: int, waiting: Mapping[str, int | None], par
 
 
 async def _counts(client: Client) -> Mapping[str, int]:
-    query = {"subjects_filter": ">"}
-    info = await ask_unless(client, f"STREAM.INFO.{RETRIES_STREAM}", query, STREAM_MISSING)
-    counts: Mapping[str, int] | None = info["state"].get("subjects") if info else None
+    """Return the number of messages of each subject; nothing if there is one of each, which is cheap to ask."""
+    path = f"STREAM.INFO.{RETRIES_STREAM}"
+    info = await ask_unless(client, path, None, STREAM_MISSING)
+    if info is None or info["state"]["messages"] == info["state"].get("num_subjects", 0):
+        return {}
+    details = await ask_unless(client, path, {"subjects_filter": ">"}, frozenset()) or {}
+    counts: Mapping[str, int] | None = details["state"].get("subjects")
     return counts or {}
 
 

@@ -38,9 +38,10 @@ from sitewire.workers.trimmer.policy import over_share
 from sitewire.workers.trimmer.reading import StreamState, first_since, read_needs, read_state
 from sitewire.workers.trimmer.retries import trim_retries
 
-PERIOD: Final = 5.0  # seconds between two looks
+PERIOD: Final = 1.0  # seconds between two looks at how full it is: one request
+RARELY: Final = 5.0  # seconds between two looks for what is too old, and at the retries
 SOON: Final = 0.25  # seconds, while the stream is nearly full: publishers wait for the next look
-COST: Final = 0.05  # of the time, at most, goes into looks when they come sooner
+COST: Final = 0.2  # of the time, at most, goes into looks when they come sooner
 STUCK: Final = 5.0  # seconds without progress in a stream that is nearly full, until that is said
 NEARLY_FULL: Final = 0.8
 """The share of the bound above which looks come sooner, and it is said who keeps the trimmer from making room."""
@@ -77,6 +78,7 @@ class Trimmer:
         self._keep = keep
         self._left = left
         self._client: Client | None = None
+        self._rarely_due = -math.inf
         self._stuck_since = math.inf
         self._trouble = ""
 
@@ -99,22 +101,25 @@ class Trimmer:
     async def look(self) -> float:
         """Look once, and purge what is to go and may; return the seconds until the next time."""
         began = time.monotonic()
+        rarely = began >= self._rarely_due
         try:
             client = await self._connected()
-            stream = await self._trim(client)
-            await trim_retries(client)
+            stream = await self._trim(client, by_age=rarely)
+            if rarely:
+                await trim_retries(client)
+                self._rarely_due = began + RARELY
         except BrokerError as error:
             self._say_once(error)
             await self.close()
-            return PERIOD
+            return RARELY
         self._trouble = ""
         if stream.fullness < NEARLY_FULL:
             return PERIOD
-        return max(SOON, min((time.monotonic() - began) / COST, PERIOD))
+        return max(SOON, min((time.monotonic() - began) / COST, RARELY))
 
-    async def _trim(self, client: Client) -> StreamState:
+    async def _trim(self, client: Client, *, by_age: bool) -> StreamState:
         stream = await read_state(client)
-        wanted = await self._wanted(client, stream)
+        wanted = await self._wanted(client, stream, by_age=by_age)
         if wanted < stream.first:
             self._note(stream, purged=False, need=None)
             return stream
@@ -123,15 +128,15 @@ class Trimmer:
         while stream.first <= min(wanted, most) and self._left() > 0:
             await _purge(client, min(wanted, most))
             stream = await read_state(client)
-            wanted = await self._wanted(client, stream)
+            wanted = await self._wanted(client, stream, by_age=by_age)
         need = needs[0] if needs and wanted >= stream.first else None
         self._note(stream, purged=stream.first > began, need=need)
         return stream
 
-    async def _wanted(self, client: Client, stream: StreamState) -> int:
+    async def _wanted(self, client: Client, stream: StreamState, *, by_age: bool) -> int:
         """Return up to which sequence messages are to go, if nobody needs them; below the first one for none."""
         wanted = over_share(stream, self._keep.share)
-        if self._keep.hours is not None and stream.messages:
+        if by_age and self._keep.hours is not None and stream.messages:
             young = await first_since(client, time.time() - self._keep.hours * 3600)
             wanted = max(wanted, stream.last if young is None else young - 1)
         return wanted
