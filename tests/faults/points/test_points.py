@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from signal import SIGKILL, SIGSTOP
 
@@ -11,10 +10,7 @@ import pytest
 from sitewire.workers.point import Point
 from support.checker.case import BETWEEN, ENTERING, LEAVING, Case, every, play
 from support.checker.load import Finding
-from support.checker.scene import Scene
-
-FULL = os.environ.get("SITEWIRE_TEST_POINTS") == "full"
-"""Everything; ``make faults`` sets it."""
+from support.checker.scene import FULL, Scene
 
 FEW = [
     *[Case(point, SIGKILL, 2) for point in (*ENTERING, *BETWEEN, *LEAVING)],

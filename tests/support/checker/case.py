@@ -14,7 +14,7 @@ from typing import Final
 from sitewire.workers.point import Point
 from support.checker.load import Finding, Load, load
 from support.checker.scene import LEASE, Scene
-from support.product import PATIENCE, Process
+from support.product import PATIENCE, Process, until
 
 ENTERING: Final = (Point.UNIT_TAKEN, Point.SINK_OPENED, Point.RUN_LISTED, Point.FILE_OPENING)
 """Reached by a worker that takes up what others had."""
@@ -48,6 +48,7 @@ class Case:
         workers: how many there are. Of one, what is killed is started again; of several, the others take over.
         takeover: it happens to the worker that has just taken over from one that was killed.
         served: what looks on is TensorBoard's data server, not its Python reader.
+        linger: seconds that it stays stopped when others have taken it for dead.
     """
 
     point: Point
@@ -55,6 +56,7 @@ class Case:
     workers: int = 2
     takeover: bool = False
     served: bool = False
+    linger: float = 0.0
 
     def __str__(self) -> str:
         what = "killed" if self.number is SIGKILL else "stopped"
@@ -70,9 +72,20 @@ def play(scene: Scene, case: Case, patience: float = PATIENCE) -> Finding:
             _after_a_first_death(scene, case, running)
         else:
             _provoke(scene, case, running)
-        _see_through(scene, case, scene.wait_for_catch())
+        see_through(scene, case)
         running.wait_until_caught_up()
     return running.finding
+
+
+def see_through(scene: Scene, case: Case) -> None:
+    """Wait for the catch; let a stopped one go on when its lease is past; of nobody left, start another."""
+    caught = scene.wait_for_catch()
+    if case.number is SIGSTOP:
+        _wait_until_taken_for_dead(scene, case, caught)
+        caught.send(signal.SIGCONT)
+        if case.point in LEAVING:
+            assert caught.wait() == 0, caught.output
+    scene.keep(max(1, sum(worker.running for worker in scene.workers)))
 
 
 def _provoke(scene: Scene, case: Case, running: Load) -> None:
@@ -105,14 +118,12 @@ def _set(scene: Scene, case: Case, times: int = 1) -> None:
     scene.trap.set(case.point, case.number, times)
 
 
-def _see_through(scene: Scene, case: Case, caught: Process) -> None:
-    """Let a stopped one go on when its lease is past; of nobody left, start another."""
-    if case.number is SIGSTOP:
-        time.sleep(LEASE * 1.3)  # it is the time itself that is tried
-        caught.send(signal.SIGCONT)
-        if case.point in LEAVING:
-            assert caught.wait() == 0, caught.output
-    scene.keep(max(1, sum(worker.running for worker in scene.workers)))
+def _wait_until_taken_for_dead(scene: Scene, case: Case, caught: Process) -> None:
+    if sum(not worker.halted for worker in scene.workers):
+        until(lambda: caught.pid not in scene.members(), scene.site.logs)
+        time.sleep(case.linger)
+    else:
+        time.sleep(LEASE * 1.3)  # nobody is there to say so
 
 
 def every() -> Iterator[Case]:

@@ -63,6 +63,7 @@ class Load:
         trainers: one for each run; those of a site share a process.
         readers: one for each run.
         patience: seconds for what is waited for; what does not come until then is a complaint.
+        rows: what ``runs --json`` says of them, once it has ended.
         finding: once it has ended.
     """
 
@@ -71,6 +72,7 @@ class Load:
     trainers: list[Trainer]
     readers: list[LiveReader]
     patience: float
+    rows: Sequence[Row] = ()
     finding: Finding = field(default_factory=Finding)
 
     def wait_until_visible(self, more: int) -> None:
@@ -101,6 +103,7 @@ class Load:
     def judge(self) -> None:
         """Wait until the receipts say that all is done, and compare; what is wrong goes into ``finding``."""
         rows = self._settled()
+        self.rows = list(rows.values())
         for trainer in self.trainers:
             verdicts = [self._compare(tracker, trainer, rows) for tracker in self.trackers]
             first, *others = verdicts
@@ -146,7 +149,7 @@ class Load:
             self.finding.complaints.append(f"{trainer.label}: no receipt of {tracker.route}")
             return verdict
         self.finding.complaints += [f"{trainer.label}: {words}" for words in _wrong(row, verdict)]
-        return verdict.excusing(row["gaps"])
+        return verdict.excusing(row["gaps"] + row["dead_letters"])
 
 
 _ENDS: Final = frozenset({"complete", "short", "crashed"})
@@ -156,14 +159,15 @@ _RUN_RECORDS: Final = 2  # the start of a run and its end: no points, and in eve
 
 def _wrong(row: Row, verdict: Verdict) -> Iterator[str]:
     """Yield what does not hold of a row of ``runs --json`` beside what the tracker has."""
+    named = row["gaps"] + row["dead_letters"]
     # A spool that lets go of its oldest records may let go of the run's start too.
-    unseen = min(max(row["gaps"] - verdict.lost, 0), _RUN_RECORDS)
+    unseen = min(max(named - verdict.lost, 0), _RUN_RECORDS)
     expected = {
-        "state": "short" if row["gaps"] else "complete",
+        "state": "short" if named else "complete",
         "logged": verdict.attempted + _RUN_RECORDS,
         "sent": verdict.attempted + _RUN_RECORDS,
         "delivered": verdict.delivered + _RUN_RECORDS - unseen,
-        "gaps": verdict.lost + unseen,
+        "gaps": verdict.lost + unseen - row["dead_letters"],
         "pending": 0,
     }
     for name, value in expected.items():

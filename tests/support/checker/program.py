@@ -2,7 +2,7 @@
 
 ``SITEWIRE_TEST_TRAP`` is the trap's file. ``SITEWIRE_TEST_CONSTANTS`` makes constants of the product shorter, such as
 ``sitewire.workers:LEASE=1.5``: in every module from there on that has the name. ``SITEWIRE_TEST_BREAK`` takes a
-guard out (``guards.BROKEN``).
+guard out (``guards.BROKEN``). ``SITEWIRE_TEST_REFUSE`` has the trackers refuse some points of a name.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from pathlib import Path
 
 from sitewire.deploy.cli.main import main
 from sitewire.workers import point
-from support.checker.guards import BROKEN
 from support.checker.modules import set_everywhere
 from support.checker.trap import Trap
 
@@ -30,10 +29,22 @@ def shorten(text: str) -> None:
         set_everywhere(where, name, float(value))
 
 
-if __name__ == "__main__":
+def change() -> None:
+    """Make of this process what the environment says."""
     if path := os.environ.get("SITEWIRE_TEST_TRAP"):
         point.install(Trap(Path(path)).spring)
     shorten(os.environ.get("SITEWIRE_TEST_CONSTANTS", ""))
+    # Imported where they are wanted: they pull in every tracker, and most processes are as the product is.
     if guard := os.environ.get("SITEWIRE_TEST_BREAK"):
+        from support.checker.guards import BROKEN
+
         BROKEN[guard]()
+    if name := os.environ.get("SITEWIRE_TEST_REFUSE"):
+        from support.checker.refusing import refuse
+
+        refuse(name)
+
+
+if __name__ == "__main__":
+    change()
     sys.exit(main())

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
+from nats.aio.client import Client
+
+from sitewire.broker_config.connection import Endpoint, connect
+from sitewire.deploy.workforce import read_workers
 from support.checker.tracker import JSONL, TENSORBOARD, Tracker
 from support.checker.trap import Trap
 from support.product import TESTS, Process, Site, until
 
+T = TypeVar("T")
+
 PROGRAM: Final = (sys.executable, "-m", "support.checker.program")
 BOTH: Final = (TENSORBOARD, JSONL)
+FULL: Final = os.environ.get("SITEWIRE_TEST_POINTS") == "full"
+"""Every case, and not only some: ``make faults``."""
+
 LEASE: Final = 1.5  # seconds: a quarter of the product's, so that a case takes few of them
 SHORT: Final = (
     f"sitewire.workers.ownership.lease:LEASE={LEASE}",
@@ -74,10 +85,31 @@ class Scene:
         until(lambda: caught.halted, self.site.logs)
         return caught
 
+    def members(self) -> list[int]:
+        """Return the process ids of the workers that the leases know."""
+        return [worker.pid for worker in self.ask(read_workers).workers]
+
+    def ask(self, question: Callable[[Client], Awaitable[T]]) -> T:
+        """Ask the broker."""
+
+        async def asked() -> T:
+            client = await connect(Endpoint(self.site.url), name="checker")
+            try:
+                return await question(client)
+            finally:
+                await client.close()
+
+        return asyncio.run(asked())
+
 
 @contextmanager
 def scene(
-    folder: Path, *, trackers: Sequence[Tracker] = BOTH, without: str = "", constants: Sequence[str] = SHORT
+    folder: Path,
+    *,
+    trackers: Sequence[Tracker] = BOTH,
+    without: str = "",
+    refused: str = "",
+    constants: Sequence[str] = SHORT,
 ) -> Iterator[Scene]:
     """A broker in a folder, and no worker yet; every process ends with the block.
 
@@ -85,11 +117,14 @@ def scene(
         folder: of the config file.
         trackers: the routes.
         without: a guard that the workers are to do without.
+        refused: a name; the trackers never take its point at step 20.
         constants: of the product, shorter for the workers.
     """
     variables = {"SITEWIRE_TEST_CONSTANTS": " ".join(constants)}
     if without:
         variables["SITEWIRE_TEST_BREAK"] = without
+    if refused:
+        variables["SITEWIRE_TEST_REFUSE"] = refused
     made = Scene(folder, trackers, variables)
     try:
         made.start_broker()
