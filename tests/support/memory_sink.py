@@ -44,6 +44,7 @@ class Place:
         broken: runs that cannot be opened or written to.
         refuses: asked of each record that is to be delivered: whether the tracker will never take it.
         refusals: batches that were refused.
+        steps: per run, the steps of the records committed, whatever they are numbered with.
     """
 
     def __init__(self) -> None:
@@ -65,6 +66,7 @@ class Place:
         self.broken: set[RunKey] = set()
         self.refuses: Callable[[Record], bool] = lambda _: False
         self.refusals = 0
+        self.steps: defaultdict[RunKey, list[int]] = defaultdict(list)
         self.changed = asyncio.Event()
 
     def check(self, run: RunKey) -> None:
@@ -111,6 +113,7 @@ class MemoryRun(RunSink):
         self._place.committed[self._run] = dict(self._progress.committed)
         for delivery in self._written:
             if isinstance(delivery.stretch, Span) and delivery.outcome is not Outcome.DEAD_LETTER:
+                self._place.steps[self._run] += [record.step or 0 for record in delivery.stretch.records]
                 self._place.indexes[self._run, delivery.key] += range(delivery.stretch.first, delivery.stretch.end)
         self._written.clear()
         self._place.log.append("commit")

@@ -7,18 +7,23 @@ import json
 from nats.aio.client import Client
 
 from sitewire.broker_config.errors import BrokerUnreachable, mapped_errors
-from sitewire.broker_config.jetstream_api import TIMEOUT_SECONDS
+from sitewire.broker_config.jetstream_api import STREAM_MISSING, TIMEOUT_SECONDS, ask_unless
 
 
 async def count_messages(client: Client, stream: str, subject: str) -> int:
-    """Return how many messages a filter of stored subjects matches.
+    """Return how many messages a filter of stored subjects matches; 0 if there is no such stream.
 
     Raises:
-        BrokerError: no answer, or no such stream.
+        BrokerError: no answer.
     """
     request = json.dumps({"seq": 1, "next_by_subj": subject, "batch": 1}).encode()
-    with mapped_errors():
-        answer = await client.request(f"$JS.API.DIRECT.GET.{stream}", request, timeout=TIMEOUT_SECONDS)
+    try:
+        with mapped_errors():
+            answer = await client.request(f"$JS.API.DIRECT.GET.{stream}", request, timeout=TIMEOUT_SECONDS)
+    except BrokerUnreachable:  # nobody answers for it
+        if await ask_unless(client, f"STREAM.INFO.{stream}", None, STREAM_MISSING) is None:
+            return 0
+        raise
     headers = answer.headers or {}
     status = headers.get("Status")
     if status == "404":

@@ -3,6 +3,9 @@
 ``sent = delivered + filtered + refused + dead_letters + gaps + pending`` holds for each row by
 construction of ``pending`` and is checked against the writers' accounts: a run is complete only when
 its writers have ended, all that they assigned was sent, and nothing is pending.
+
+What was sent again has a numbering of its own in the receipt, and was counted before: an index of it takes one out of
+the dead letters, or out of the holes that unreadable messages left, and is counted as what became of it instead.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from nats.aio.client import Client
 
@@ -21,8 +25,13 @@ from sitewire.broker_config.topology import route_start
 from sitewire.deploy.run_state import Heard, RunState, run_state
 from sitewire.schemas.account import decode_account
 from sitewire.schemas.errors import SchemaError
+from sitewire.schemas.hole import HoleName
 from sitewire.schemas.receipt import Position, Receipt, StreamKey, decode_receipt
+from sitewire.schemas.retry import RetryOf, retry_of
 from sitewire.schemas.subject import RunKey, Subject, parse_account_subject, parse_receipt_subject
+
+_TORN: Final = str(HoleName.DAMAGED)
+"""The hole that an unreadable message leaves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,18 +142,23 @@ def make_row(books: Books, route: Route, run: RunKey, start: int | None, now: fl
     known = [count for count in counts if count is not None]
     if not known:
         return None
-    positions = receipt.positions.values()
-    holes: dict[str, int] = {}
-    for position in positions:
-        for name, count in position.holes.items():
-            holes[str(name)] = holes.get(str(name), 0) + count
     logged, sent = (sum(column) for column in zip(*known, strict=True))
+    positions = receipt.positions.values()
+    holes = _holes(positions)
+    dead_letters = sum(position.dead_letters for position in positions)
+    again = _sent_again(receipt)
+    letters, torn = min(again[RetryOf.RECORDS], dead_letters), min(again[RetryOf.MESSAGES], holes.get(_TORN, 0))
+    if torn:
+        holes[_TORN] -= torn
+    # A place that lost what it had counted: what was sent again to it counts for itself then, and the sum holds.
+    uncounted = sum(again.values()) - letters - torn
+    logged, sent = logged + uncounted, sent + uncounted
     fates = {
         "delivered": sum(position.delivered for position in positions),
         "filtered": sum(position.filtered for position in positions),
         "refused": sum(position.refused for position in positions),
-        "dead_letters": sum(position.dead_letters for position in positions),
-        "gaps": sum(position.gaps for position in positions),
+        "dead_letters": dead_letters - letters,
+        "gaps": sum(holes.values()),
     }
     pending = sent - sum(fates.values())
     missing = fates["gaps"] + fates["refused"] + fates["dead_letters"]
@@ -159,7 +173,7 @@ def make_row(books: Books, route: Route, run: RunKey, start: int | None, now: fl
         sent,
         duplicates=receipt.duplicates,
         pending=pending,
-        holes=holes,
+        holes={name: count for name, count in holes.items() if count},
         first_time=receipt.first_time,
         last_time=receipt.last_time,
         unlisted=receipt.unlisted,
@@ -167,6 +181,24 @@ def make_row(books: Books, route: Route, run: RunKey, start: int | None, now: fl
         attempt=attempt,
         **fates,
     )
+
+
+def _holes(positions: Iterable[Position]) -> dict[str, int]:
+    holes: dict[str, int] = {}
+    for position in positions:
+        for name, count in position.holes.items():
+            holes[str(name)] = holes.get(str(name), 0) + count
+    return holes
+
+
+def _sent_again(receipt: Receipt) -> dict[RetryOf, int]:
+    """Return how many indexes were sent again and have met their fate, by what they were before."""
+    found = dict.fromkeys(RetryOf, 0)
+    for key, position in receipt.positions.items():
+        of = retry_of(key.writer)
+        if of is not None:
+            found[of] += position.next - position.base
+    return found
 
 
 def _runs(books: Books, route: Route) -> Iterable[RunKey]:
@@ -184,7 +216,9 @@ def _keys(route: Route, run: RunKey, heard: Mapping[str, Heard]) -> Iterable[Str
 def _count(
     key: StreamKey, position: Position | None, heard: Mapping[str, Heard], *, from_beginning: bool
 ) -> tuple[int, int] | None:
-    """Return ``(logged, sent)`` of one numbering; None if the route began behind all of it."""
+    """Return ``(logged, sent)`` of one numbering; None if the route began behind all of it, or counted it before."""
+    if retry_of(key.writer) is not None:
+        return 0, 0
     if position is None and not from_beginning:
         return None
     base, done = (position.base, position.next) if position is not None else (0, 0)

@@ -4,6 +4,7 @@
 
     DeployError
     ├── NothingEmbedded       the config file names a broker that runs elsewhere
+    ├── RetryUnreadable       a newer build has sent dead letters again, and nobody here can say which
     ├── RouteInUse            a route that is to be forgotten is in the file, or a worker serves it
     └── BrokerNotStarted      the embedded broker cannot be started; the message says what to do
         ├── BinaryMissing     there is no nats-server
@@ -31,6 +32,13 @@ class NothingEmbedded(DeployError):
 
 class RouteInUse(DeployError):
     """A route is in the file, or a worker serves it: it cannot be forgotten."""
+
+
+class RetryUnreadable(DeployError):
+    """What was last sent again of a run cannot be read, so nobody here knows which letters it carries."""
+
+    def __init__(self, subject: str, reason: str) -> None:
+        super().__init__(f"the last retry under {subject} cannot be read: {reason}; use the version that wrote it")
 
 
 class BrokerNotStarted(DeployError):

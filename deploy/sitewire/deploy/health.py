@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nats.aio.client import Client
 from nats.js.api import ConsumerInfo
 
 from sitewire.broker_config.consumers import existing_consumers, routes_of
+from sitewire.broker_config.count import count_messages
 from sitewire.broker_config.errors import NotThere, mapped_errors
 from sitewire.broker_config.model import Config, Route
 from sitewire.broker_config.names import (
     ACCOUNTS_STREAM,
+    DEAD_STREAM,
     METRICS_STREAM,
     PARTITIONS,
     RECEIPTS_STREAM,
+    RETRIES_STREAM,
     consumer_name,
+    retry_consumer_name,
     stored_filters,
 )
 from sitewire.deploy.accounting import Books, read_books
 from sitewire.deploy.room import ParkedHealth, RoomHealth, read_room
 from sitewire.deploy.workforce import PartitionHealth, WorkerHealth, Workforce, read_workers
+from sitewire.schemas.dead_letter import MESSAGE, RECORD, letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class RouteHealth:
         lag_seconds: age of the oldest of them; 0.0 if there is none.
         partitions_taken: partitions that a living worker owns.
         owners: who works on each partition, and what is wrong with it.
+        dead_letters: records that its tracker refused for good, and messages that could not be read.
     """
 
     name: str
@@ -53,6 +59,7 @@ class RouteHealth:
     partitions: int
     partitions_taken: int
     owners: tuple[PartitionHealth, ...]
+    dead_letters: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +117,12 @@ async def read_backlogs(client: Client, config: Config) -> dict[str, int | None]
     Raises:
         BrokerError: the broker could not be read.
     """
-    infos = {route.name: await _consumers(client, route) for route in config.routes}
-    return {name: _lag(found) if len(found) == PARTITIONS else None for name, found in infos.items()}
+    backlogs: dict[str, int | None] = {}
+    for route in config.routes:
+        found = await _consumers(client, route)
+        again = await _lag_of_retries(client, route)
+        backlogs[route.name] = _lag(found) + again if len(found) == PARTITIONS else None
+    return backlogs
 
 
 async def _stream(client: Client, name: str) -> StreamHealth:
@@ -121,12 +132,14 @@ async def _stream(client: Client, name: str) -> StreamHealth:
     return StreamHealth(name, info.state.messages, info.state.bytes, -1 if bound is None else bound)
 
 
-async def _consumers(client: Client, route: Route) -> list[ConsumerInfo]:
+async def _consumers(
+    client: Client, route: Route, stream: str = METRICS_STREAM, name_of: Callable[[str, int], str] = consumer_name
+) -> list[ConsumerInfo]:
     infos: list[ConsumerInfo] = []
     for partition in range(PARTITIONS):
         try:
             with mapped_errors():
-                infos.append(await client.jsm().consumer_info(METRICS_STREAM, consumer_name(route.name, partition)))
+                infos.append(await client.jsm().consumer_info(stream, name_of(route.name, partition)))
         except NotThere:
             continue  # no worker has taken it up yet
     return infos
@@ -142,7 +155,13 @@ async def _route(client: Client, route: Route, workforce: Workforce) -> RouteHea
     oldest = [await _oldest(client, route, number, info) for number, info in enumerate(infos)] if lag else []
     owners = workforce.partitions(route.name)
     taken = sum(bool(partition.worker) for partition in owners)
-    return RouteHealth(route.name, route.sink.identity, lag, max(oldest, default=0.0), len(owners), taken, owners)
+    lag += await _lag_of_retries(client, route)
+    dead = sum([await count_messages(client, DEAD_STREAM, letters(route.name, sort)) for sort in (RECORD, MESSAGE)])
+    return RouteHealth(route.name, route.sink.identity, lag, max(oldest, default=0.0), len(owners), taken, owners, dead)
+
+
+async def _lag_of_retries(client: Client, route: Route) -> int:
+    return _lag(await _consumers(client, route, RETRIES_STREAM, retry_consumer_name))
 
 
 async def _oldest(client: Client, route: Route, partition: int, info: ConsumerInfo) -> float:

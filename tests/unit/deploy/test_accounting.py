@@ -17,6 +17,7 @@ from sitewire.schemas.account import Account, ClassAccount
 from sitewire.schemas.hole import HoleName
 from sitewire.schemas.receipt import Position, Receipt, StreamKey
 from sitewire.schemas.record import RecordClass
+from sitewire.schemas.retry import RetryOf, new_retry_writer
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.sinks.null import NullOptions
 
@@ -178,7 +179,7 @@ accounts = st.builds(
     st.booleans(),
     st.booleans(),
 )
-writers = st.sampled_from([f"{number:032x}" for number in range(3)])
+writers = st.sampled_from([WRITER, SECOND, RetryOf.RECORDS + WRITER[8:], RetryOf.MESSAGES + WRITER[8:]])
 
 
 @given(st.dictionaries(writers, accounts), st.dictionaries(writers, positions), st.none() | st.just(5))
@@ -196,3 +197,37 @@ def test_the_terms_of_every_row_add_up(
     assert found.gaps == sum(found.holes.values())
     if found.state in (RunState.COMPLETE, RunState.SHORT):
         assert found.done
+
+
+AGAIN = new_retry_writer(RetryOf.RECORDS)
+MENDED = new_retry_writer(RetryOf.MESSAGES)
+
+
+def test_a_dead_letter_that_was_sent_again_becomes_what_became_of_it_and_is_counted_once() -> None:
+    first = replace(DONE, delivered=6, dead_letters=4)
+    again = Position(delivered=2, dead_letters=1)
+    found = row({WRITER: account()}, {WRITER: first, AGAIN: again})
+    assert found is not None
+    assert (found.logged, found.sent, found.delivered, found.dead_letters, found.pending) == (10, 10, 8, 2, 0)
+    assert found.state is RunState.SHORT
+
+
+def test_a_run_whose_dead_letters_have_all_been_delivered_is_complete() -> None:
+    found = row({WRITER: account()}, {WRITER: replace(DONE, delivered=6, dead_letters=4), AGAIN: Position(delivered=4)})
+    assert found is not None
+    assert (found.state, found.delivered, found.dead_letters) == (RunState.COMPLETE, 10, 0)
+
+
+def test_a_message_that_can_be_read_after_all_leaves_its_hole() -> None:
+    first = replace(DONE, delivered=4, holes={HoleName.DAMAGED: 5, HoleName.DROPPED: 1})
+    found = row({WRITER: account()}, {WRITER: first, MENDED: Position(delivered=4, refused=1)})
+    assert found is not None
+    assert (found.logged, found.sent, found.delivered, found.refused) == (10, 10, 8, 1)
+    assert found.holes == {HoleName.DROPPED: 1}
+    assert found.gaps == 1
+
+
+def test_a_place_that_was_filled_anew_counts_what_was_sent_again_to_it_for_itself() -> None:
+    found = row({WRITER: account()}, {WRITER: DONE, AGAIN: Position(delivered=2)})
+    assert found is not None
+    assert (found.logged, found.sent, found.delivered, found.dead_letters, found.pending) == (12, 12, 12, 0, 0)

@@ -35,6 +35,7 @@ COMMANDS: Final = (
     "runs",
     "status",
     "tail",
+    "dlq",
     "schema",
 )
 _SERVER_LIBRARIES: Final = frozenset({"pydantic", "pydantic_core", "ruamel", "ruamel.yaml", "rich"})

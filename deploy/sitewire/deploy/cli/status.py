@@ -76,10 +76,12 @@ def view(health: Health) -> RenderableType:
     streams = Table("stream", "messages", "size", "of", box=None, pad_edge=False, header_style="bold")
     for stream in health.streams:
         streams.add_row(stream.name, str(stream.messages), size(stream.bytes), size(stream.max_bytes))
-    routes = Table("route", "waiting", "oldest", "workers", "place", box=None, pad_edge=False, header_style="bold")
+    routes = Table(
+        "route", "waiting", "oldest", "dead letters", "workers", "place", box=None, pad_edge=False, header_style="bold"
+    )
     for route in health.routes:
         waiting, oldest = f"{route.lag_messages} messages", f"{route.lag_seconds:.1f} s"
-        routes.add_row(route.name, waiting, oldest, _taken(route), route.sink)
+        routes.add_row(route.name, waiting, oldest, str(route.dead_letters), _taken(route), route.sink)
     workers = Table("worker", "on", "since", "units", box=None, pad_edge=False, header_style="bold")
     for worker in health.workers:
         since = f"{max(now - worker.since, 0):.0f} s ago"
