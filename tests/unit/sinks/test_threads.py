@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from sitewire.workers.sinks.threads import in_thread
+from sitewire.workers.sinks.threads import AT_ONCE, in_thread
 
 
 async def test_a_result_and_an_error_come_through() -> None:
@@ -36,3 +36,15 @@ async def test_a_cancellation_is_raised_when_the_thread_is_done(fails: bool) -> 
     with pytest.raises(asyncio.CancelledError):
         await task
     assert done.is_set()
+
+
+async def test_threads_that_hang_stop_neither_the_others_nor_the_loops_own_threads() -> None:
+    go = threading.Event()
+    hanging = [asyncio.create_task(in_thread(go.wait)) for _ in range(4 * AT_ONCE)]
+    try:
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(in_thread(int, "7") for _ in range(AT_ONCE)))
+            await asyncio.gather(*(asyncio.to_thread(int, "7") for _ in range(AT_ONCE)))
+    finally:
+        go.set()
+        await asyncio.wait(hanging)
