@@ -10,13 +10,14 @@ from dataclasses import replace
 import pytest
 from nats.aio.client import Client
 
-from sitewire.broker_config.names import takes
+from sitewire.broker_config.bucket import Bucket
+from sitewire.broker_config.names import PARKED_BUCKET, takes
 from sitewire.schemas.account import Account, ClassAccount, encode_account
 from sitewire.schemas.ending import Ending, EndingState
 from sitewire.schemas.receipt import Position, Receipt, StreamKey, encode_receipt
 from sitewire.schemas.record import RecordClass
 from sitewire.schemas.subject import RunKey, account_subject, receipt_subject
-from sitewire.workers import end_watch, run_delivery
+from sitewire.workers import end_watch, parking, run_delivery
 from sitewire.workers.end_watch import EndWatch, RouteEnds
 from sitewire.workers.errors import SinkUnavailable
 from sitewire.workers.ownership.unit import ALONE
@@ -168,6 +169,32 @@ async def test_a_conclusion_that_fails_is_tried_again_as_a_write_is(
     assert place.opened[RUN] == 3
 
 
+async def test_a_run_that_was_parked_when_it_ended_is_concluded_when_it_is_back(
+    client: Client, place: Place, working: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parking, "PARK_AFTER", 0.05)
+    monkeypatch.setattr(parking, "LOOK_EVERY", 0.02)
+    monkeypatch.setattr(run_delivery, "TRY_AGAIN", 0.1)
+    bucket = Bucket(client, PARKED_BUCKET)
+    async with working():
+        await send(client, 0, 10)
+        await tell(client, life(20, published=10, stopped=5.0))
+        await place.until(RUN, KEY, 10)
+        await see_all_accounts(client, place)
+        place.broken.add(RUN)
+        await send(client, 10, 20)
+        await asyncio.sleep(0.1)
+        await see_all_accounts(client, place, SECOND)  # another run of the partition, which goes on
+        async with asyncio.timeout(20):
+            while not await bucket.all():
+                await asyncio.sleep(0.02)
+        assert not place.endings[RUN]
+        place.broken.clear()
+        await told(place, finished())
+        assert not await bucket.all()
+        assert place.endings[RUN][0][1] == {KEY: Position(delivered=20)}
+
+
 async def test_a_route_concludes_by_the_classes_that_it_reads(client: Client, place: Place, working: Working) -> None:
     async with working(subjects=("metrics.*.*.scalars.>",)):
         await send(client, 0, 10)
@@ -230,11 +257,15 @@ MARK = next(run for run in (RunKey("mark", str(n)) for n in range(99)) if partit
 """A run that only says, by its end, that all accounts before it have been seen."""
 
 
-async def see_all_accounts(client: Client, place: Place) -> None:
-    """Wait until the watch has seen what was told before this call."""
-    await send(client, 0, 1, run=MARK)
-    await tell(client, life(1, stopped=5.0), run=MARK)
-    await told(place, finished(), run=MARK)
+async def see_all_accounts(client: Client, place: Place, writer: str = WRITER) -> None:
+    """Wait until the watch has seen what was told before this call; for each further one give another writer."""
+    number = len(place.endings[MARK]) + 1
+    await send(client, 0, 1, run=MARK, writer=writer)
+    await tell(client, life(1, started=10.0 * number, stopped=10.0 * number + 5), run=MARK, writer=writer)
+    async with asyncio.timeout(20):
+        while len(place.endings[MARK]) < number:
+            place.changed.clear()
+            await place.changed.wait()
 
 
 async def until_noted(client: Client, ending: Ending) -> None:

@@ -215,6 +215,7 @@ class RunDelivery:
 
     async def _leave_or_go_on(self, *, moved: bool) -> None:
         if await self._detour.leave():
+            self._conclusion.worth_a_look = True  # it may have ended meanwhile
             self._patience.regain()
             if self._stopping.is_set():
                 self._patience.lose()
