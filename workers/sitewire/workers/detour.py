@@ -30,6 +30,7 @@ from sitewire.workers.point import Point, reached
 READ_BYTES: Final = 1024 * 1024
 """Of a parked run in memory, at most; decoded they take about five times that."""
 
+RETRIED_AFTER = 10.0  # seconds until a retry comes again that came for a parked run
 MOVE_EVERY = 2.0  # seconds between two positions of a run that is catching up: the trimmer keeps what is behind
 
 
@@ -208,6 +209,7 @@ class Detour:
         self._stored = True
 
     async def _acknowledge(self) -> None:
+        await self._put_off()
         lowest = min((arrival.sequence for arrival in self._holding.unread), default=None)
         if lowest is None:
             return
@@ -221,3 +223,10 @@ class Detour:
             if arrival.message is not None:
                 with mapped_errors():
                     await arrival.message.ack()
+
+    async def _put_off(self) -> None:
+        """Retries are of another stream, of which no position is kept: they come again later."""
+        for arrival in self._holding.give_up_again():
+            if arrival.message is not None:
+                with mapped_errors():
+                    await arrival.message.nak(RETRIED_AFTER)

@@ -85,6 +85,11 @@ class Holding:
         self._inbox = deque(arrival for arrival in self._inbox if arrival.sequence < sequence)
         return given
 
+    def give_up_again(self) -> list[Arrival]:
+        """Return the retries that are not in work, and hold them no more."""
+        given, self._again = self._again, []
+        return given
+
     def settle(self, upto: Mapping[StreamKey, int]) -> list[Arrival]:
         """Return what is committed, and hold it no more.
 

@@ -83,18 +83,34 @@ class Parking:
         self._full = full
         self._deliver = deliver
         self._looked = time.monotonic()
+        self._said = ""
 
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
             heed_cancellation()
             await self._wait()
-            for delivery in self._runs():
-                await _attend(delivery)
-            while (chosen := self._next()) is not None and await _park(chosen):
-                heed_cancellation()
-            if time.monotonic() >= self._looked + LOOK_FOR_OTHERS:
-                await self._look_for_others()
+            try:
+                await self._look()
+            except BrokerError as error:
+                self._say(str(error))
+            else:
+                self._said = ""
+
+    async def _look(self) -> None:
+        for delivery in self._runs():
+            attempt = delivery.trouble.attempt
+            await delivery.attend(hangs=attempt is not None and time.monotonic() - attempt >= HANGS_AFTER)
+        while (chosen := self._next()) is not None:
+            heed_cancellation()
+            await chosen.park()
+        if time.monotonic() >= self._looked + LOOK_FOR_OTHERS:
+            await self._look_for_others()
+
+    def _say(self, text: str) -> None:
+        if text != self._said:
+            self._said = text
+            _logger.warning("runs in trouble cannot be parked: %s; trying again", text)
 
     async def adopt(self) -> None:
         """Go on with what the bucket says is parked: before the first message is pulled, and after a reconnection.
@@ -121,11 +137,8 @@ class Parking:
     async def _look_for_others(self) -> None:
         self._looked = time.monotonic()
         parked = {delivery.run_key for delivery in self._runs() if delivery.parked}
-        try:
-            for run in {*await self._lot.book.runs()} - parked:
-                await self._adopt(run)
-        except BrokerError as error:
-            _logger.debug("looking for parked runs: %s", error)
+        for run in {*await self._lot.book.runs()} - parked:
+            await self._adopt(run)
 
     async def _wait(self) -> None:
         try:
@@ -151,20 +164,3 @@ def _standstill(delivery: RunDelivery, now: float, moved: float) -> Standstill:
     trouble = delivery.trouble
     times = (trouble.since, trouble.attempt, delivery.missing_since, moved or None)
     return Standstill(delivery.waiting, delivery.messages, *(None if time is None else now - time for time in times))
-
-
-async def _attend(delivery: RunDelivery) -> None:
-    try:
-        await delivery.attend()
-    except BrokerError as error:
-        delivery.trouble.met(f"its messages cannot be acknowledged unread: {error}")
-
-
-async def _park(delivery: RunDelivery) -> bool:
-    """Park a run; whether that worked."""
-    try:
-        await delivery.park()
-    except BrokerError as error:
-        delivery.trouble.met(f"{delivery.trouble.text or 'it hangs'}; it cannot be parked: {error}")
-        return False
-    return delivery.parked

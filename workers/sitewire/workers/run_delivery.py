@@ -148,14 +148,16 @@ class RunDelivery:
             self._set_out()
             _logger.info("%s: it is parked; it goes on from there", self._name)
 
-    async def attend(self) -> None:
-        """Of a parked run, acknowledge what has come.
+    async def attend(self, *, hangs: bool) -> None:
+        """Of a parked run, acknowledge what has come, and note if it hangs.
 
         Raises:
             BrokerError: the broker does not answer.
         """
         if self.parked:
             await self._detour.acknowledge()
+            if hangs:
+                await self._detour.note(HANGS)
             self._context.settled.set()
 
     async def run(self) -> None:
