@@ -15,7 +15,9 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 from sitewire.broker_config.errors import BrokerUnreachable, mapped_errors
 
 _TIMEOUT: Final = 5.0  # seconds between two messages of an answer
-_END: Final = frozenset({"204", "404"})  # the end of a batch; nothing there
+_PAGE: Final = 8 * 1024 * 1024  # bytes of an answer; without a bound it is what the server keeps for a slow client
+_END: Final = "204"  # of an answer, which says whether there is more
+_NOTHING: Final = "404"  # nothing there; or, behind a first message, one that could not be read
 _TOO_MANY: Final = "413"  # over 1,024 subjects at once (ADR-31 of the NATS project)
 
 
@@ -41,7 +43,7 @@ class Latest:
 async def read_latest(client: Client, stream: str, subject: str = ">") -> list[Latest]:
     """Return the last message of every subject of a stream that a filter matches.
 
-    One request while they are few; an ordered consumer above 1,024.
+    A few requests up to 1,024 subjects; an ordered consumer above.
 
     Raises:
         BrokerError: no answer, or no such stream.
@@ -52,19 +54,33 @@ async def read_latest(client: Client, stream: str, subject: str = ">") -> list[L
 
 
 async def _by_request(client: Client, stream: str, subject: str) -> list[Latest] | None:
+    """Ask for page after page. What is replaced meanwhile comes again on a later one, so nothing is missed."""
+    found: dict[str, Latest] = {}
+    first = 1
+    while True:
+        page, more = await _page(client, stream, {"multi_last": [subject], "seq": first, "max_bytes": _PAGE})
+        if page is None:
+            return None
+        found.update({item.subject: item for item in page})
+        if not (more and page):
+            return list(found.values())
+        first = page[-1].sequence + 1
+
+
+async def _page(client: Client, stream: str, request: dict[str, object]) -> tuple[list[Latest] | None, bool]:
+    """Return what one request brings, None if that is too many subjects, and whether there is more."""
     inbox = client.new_inbox()
     subscription = await client.subscribe(inbox)
     found: list[Latest] = []
     try:
-        request = json.dumps({"multi_last": [subject]}).encode()
-        await client.publish(f"$JS.API.DIRECT.GET.{stream}", request, reply=inbox)
+        await client.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=inbox)
         while True:
             message = await subscription.next_msg(timeout=_TIMEOUT)
             status = (message.headers or {}).get("Status")
             if status == _TOO_MANY:
-                return None
-            if status in _END:
-                return found
+                return None, False
+            if status == _END or (status == _NOTHING and not found):
+                return found, bool(int((message.headers or {}).get("Nats-Num-Pending", 0)))
             if status is not None:
                 msg = f"{stream}: the server answers {status}"
                 raise BrokerUnreachable(msg)  # 503: no such stream here, or JetStream is not up yet

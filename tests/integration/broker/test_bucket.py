@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from nats.aio.client import Client
 
+from sitewire.broker_config import latest
 from sitewire.broker_config.bucket import Bucket
 from sitewire.broker_config.connection import connect
 from sitewire.broker_config.errors import BrokerError, Conflict
@@ -71,6 +72,14 @@ async def test_more_subjects_than_one_answer_takes_are_read_all(client: Client) 
     assert len(found) == 1101
     assert all(item.time > 1.7e9 for item in found)
     assert [item.data for item in found if item.subject.endswith(".7")] == [b"7"]
+
+
+async def test_more_bytes_than_one_answer_takes_are_read_all(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latest, "_PAGE", 5000)
+    for number in range(40):
+        await client.jetstream().publish(f"account.site.run.{number}", bytes(number * 50))
+    found = await read_latest(client, ACCOUNTS_STREAM)
+    assert sorted(len(item.data) for item in found) == [number * 50 for number in range(40)]
 
 
 async def test_one_answer_says_when_each_was_stored(client: Client) -> None:

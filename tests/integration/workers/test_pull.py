@@ -169,3 +169,34 @@ async def test_a_broker_that_comes_back_is_not_asked_for_more_than_fits(
                 pass
         await asyncio.sleep(0.5)
         assert len(await messages.fetch(100)) < 10
+
+
+async def test_nothing_is_asked_for_while_the_lease_has_lapsed(client: Client) -> None:
+    left = -1.0
+    await send(client, 0, 1)
+    async with Pull(client, METRICS_STREAM, CONSUMER, lambda: left).subscribed() as messages:
+        for _ in range(3):
+            assert await messages.fetch(1) == []
+        assert await _asked(client) == 0
+        left = 6.0
+        assert await collect(messages, 1) == [1]
+
+
+async def test_no_request_outlives_the_lease(client: Client) -> None:
+    began = time.monotonic()
+    async with Pull(client, METRICS_STREAM, CONSUMER, lambda: began + 0.7 - time.monotonic()).subscribed() as messages:
+        fetching = asyncio.create_task(messages.fetch(1))
+        async with asyncio.timeout(10):
+            while not await _asked(client):
+                await asyncio.sleep(0.01)
+            while await _asked(client):
+                await asyncio.sleep(0.01)
+        assert 0.6 < time.monotonic() - began < 2
+        await send(client, 0, 1)
+        assert await fetching == []
+        assert await messages.fetch(1) == []
+
+
+async def _asked(client: Client) -> int | None:
+    """Return how many requests wait at the server."""
+    return (await client.jsm().consumer_info(METRICS_STREAM, CONSUMER)).num_waiting
