@@ -24,7 +24,7 @@ from sitewire.workers.ownership.unit import ALONE
 from sitewire.workers.route import RoutePartition
 from support.memory_sink import MemorySink, Place
 from support.nats import NatsServer
-from support.stream import RUN, SCALARS, WRITER, acknowledged, partition_of, receipt_of, send
+from support.stream import RUN, SCALARS, WRITER, acknowledged, declare, partition_of, receipt_of, route, send
 
 pytestmark = pytest.mark.nats
 
@@ -44,11 +44,14 @@ def working(client: Client, place: Place) -> Working:
 
     @asynccontextmanager
     async def run(
-        start: int | None = None, subjects: tuple[str, ...] = ("metrics.>",), generation: Callable[[], int] = int
+        start: int | None = None,
+        subjects: tuple[str, ...] = ("metrics.>",),
+        generation: Callable[[], int] = int,
+        name: str = "hq",
     ) -> AsyncIterator[None]:
         watch, stop = EndWatch(client, generation), asyncio.Event()
         ends = RouteEnds(watch, takes(subjects))
-        owner = RoutePartition(client, "hq", partition_of(RUN), MemorySink(place), start, generation, ALONE, ends)
+        owner = RoutePartition(client, name, partition_of(RUN), MemorySink(place), start, generation, ALONE, ends)
         async with asyncio.timeout(60), asyncio.TaskGroup() as group:
             watching = group.create_task(watch.run())
             group.create_task(owner.run(stop))
@@ -206,12 +209,13 @@ async def test_what_ended_before_the_routes_start_is_not_waited_for_and_what_cam
     client: Client, place: Place, working: Working
 ) -> None:
     await send(client, 0, 10, writer=SECOND)
+    await declare(client, route("late", start="new"))
     start = await send(client, 0, 5)
     later = "ef" * 16
     await tell(client, life(10, stopped=4.0), writer=SECOND)
     await tell(client, life(5, stopped=5.0))
     await tell(client, life(3, published=0, stopped=6.0), writer=later)
-    async with working(start=start):
+    async with working(start=start, name="late"):
         await place.until(RUN, KEY, 5)
         await see_all_accounts(client, place)
         assert not place.endings[RUN]
