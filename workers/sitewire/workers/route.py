@@ -25,7 +25,7 @@ from sitewire.workers.ownership.unit import ALONE, Hold
 from sitewire.workers.parking import Parking
 from sitewire.workers.parking_lot import ParkingLot
 from sitewire.workers.point import Point, reached
-from sitewire.workers.pull import Pull
+from sitewire.workers.pull import LEASE_LOOK, Pull
 from sitewire.workers.receipts import ReceiptBook
 from sitewire.workers.retries import Retries
 from sitewire.workers.route_context import RouteContext
@@ -142,6 +142,7 @@ class RoutePartition:
             while True:
                 heed_cancellation()
                 if generation != self._generation():
+                    await self._leased()
                     generation = self._generation()
                     self._forget_sequences()
                     await self._reset()
@@ -154,6 +155,12 @@ class RoutePartition:
                 for message in messages:
                     await self._hand_out(group, message)
                 await asyncio.sleep(0)  # what was handed out has to be written before there is room for more
+
+    async def _leased(self) -> None:
+        """Wait until nobody else can have taken the partition over: what is reset would be the next owner's."""
+        while self._hold.left() <= 0:
+            heed_cancellation()
+            await asyncio.sleep(LEASE_LOOK)
 
     def _forget_sequences(self) -> None:
         self._context.gaps.forget()
