@@ -204,12 +204,12 @@ def _read_position(value: object) -> tuple[StreamKey, Position]:
 def _read_packed(value: object) -> dict[StreamKey, Position]:
     positions: dict[StreamKey, Position] = {}
     for row in array(value, "writers"):
-        writer, *classes = array(row, "writers") or ("",)
+        writer, *classes = array(row, "writers") or (b"",)
         check(type(writer) is bytes and len(writer) == limits.WRITER_BYTES, "writers: [writer, [class, ...], ...]")
         for item in classes:
             name, *fields = array(item, "writers") or ("",)
             check(len(fields) <= len(_EMPTY), "writers: a position has six fields")
-            key = StreamKey(writer.hex(), read_class(name))
+            key = StreamKey(bytes(writer).hex(), read_class(name))
             check(key not in positions, "writers: one comes twice")
             positions[key] = read_position((*fields, *_EMPTY[len(fields) :]))
     check(len(positions) <= limits.MAX_POSITIONS, "writers: too many positions")
