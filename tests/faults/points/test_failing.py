@@ -8,7 +8,7 @@ from signal import SIGKILL, SIGSTOP
 import pytest
 
 from sitewire.workers.point import Point
-from support.checker.case import BETWEEN, ENTERING, LEAVING, Case
+from support.checker.case import BETWEEN, ENTERING, LEAVING, RETRYING, Case
 from support.checker.failing import FAILING
 from support.checker.load import Finding
 from support.checker.scene import FULL, Scene, scene
@@ -46,4 +46,4 @@ def test_a_refused_record_is_one_dead_letter_whoever_dies_behind_it(
 
 
 def test_every_point_has_its_case() -> None:
-    assert {*ENTERING, *BETWEEN, *LEAVING, *FAILING} == set(Point)
+    assert {*ENTERING, *BETWEEN, *LEAVING, *FAILING, *RETRYING} == set(Point)

@@ -32,6 +32,9 @@ BETWEEN: Final = (
 )
 """Reached again and again by a worker that works."""
 
+RETRYING: Final = (Point.RETRY_PUBLISHED, Point.LETTER_DELETED)
+"""Reached by the command that sends dead letters again."""
+
 MOST_TIMES: Final = 20  # passes of a point before it catches, so that not each case is about the first batch
 BEGUN: Final = 30  # points of each run that are visible when it happens
 

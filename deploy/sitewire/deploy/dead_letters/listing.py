@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -95,7 +95,7 @@ def details(kept: Kept) -> dict[str, object]:
 
 
 def _fields(record: Record) -> Iterator[tuple[str, object]]:
-    shown: dict[str, object] = record._asdict() | {"kind": str(record.kind), "time": _utc(record.time)}
+    shown: Mapping[str, object] = {**record._asdict(), "kind": str(record.kind), "time": _utc(record.time)}
     for name, value in shown.items():
         if value is not None:
             # JSON has no word for what is not finite.
