@@ -18,7 +18,7 @@ from sitewire.workers.sinks.jsonl import recovery as jsonl_recovery
 from sitewire.workers.sinks.progress import Progress
 from sitewire.workers.sinks.tensorboard import recovery as tensorboard_recovery
 from sitewire.workers.writing import RunWriter
-from support.checker.modules import set_everywhere
+from support.checker.modules import set_everywhere, set_method
 
 _SINKS: Final = "sitewire.workers.sinks"
 
@@ -45,7 +45,7 @@ def _index_check() -> None:
             self.written[delivery.key] = progress.advanced(position, progress.fate(delivery), count)
 
     set_everywhere("sitewire.workers", "make_plan", careless)
-    Progress.write = write  # type: ignore[method-assign]  # what is broken here is a method
+    set_method(Progress, "write", write)
 
 
 def _partition_lock() -> None:
@@ -70,7 +70,7 @@ def _acknowledge_after_commit() -> None:
                 await arrival.message._client.flush()
         return await write(self, held)
 
-    RunWriter.write = hasty  # type: ignore[method-assign]  # what is broken here is a method
+    set_method(RunWriter, "write", hasty)
 
 
 def _holes() -> None:
@@ -88,7 +88,7 @@ def _base() -> None:
     async def base(self: RunWriter, arrival: Arrival) -> int:
         return arrival.envelope.first
 
-    RunWriter._base = base  # type: ignore[method-assign]  # what is broken here is a method
+    set_method(RunWriter, "_base", base)
 
 
 def _reading_positions() -> None:

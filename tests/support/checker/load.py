@@ -61,7 +61,7 @@ class Load:
         site: the folder that they log to.
         trackers: where all of it has to arrive.
         trainers: one for each run; those of a site share a process.
-        readers: one for each run.
+        readers: of the first runs, mostly of all.
         patience: seconds for what is waited for; what does not come until then is a complaint.
         rows: what ``runs --json`` says of them, once it has ended.
         finding: once it has ended.
@@ -81,7 +81,7 @@ class Load:
 
     def wait_until_caught_up(self) -> None:
         """Wait until the live readers see all that is logged by now: whoever died has a successor."""
-        self._wait([trainer.journal.accepted for trainer in self.trainers])
+        self._wait([trainer.journal.accepted for trainer in self.trainers[: len(self.readers)]])
 
     def wait_until_logged(self, more: int) -> None:
         """Wait until each trainer has logged so many further points."""
@@ -113,7 +113,7 @@ class Load:
 
     def complain(self) -> None:
         """Take down what the live readers saw, when they have stopped."""
-        for trainer, reader in zip(self.trainers, self.readers, strict=True):
+        for trainer, reader in zip(self.trainers, self.readers, strict=False):
             self.finding.complaints += [f"{trainer.label}: {complaint}" for complaint in reader.complaints]
             if not reader.reads:
                 self.finding.complaints.append(f"{trainer.label}: the live reader saw nothing")
@@ -191,6 +191,7 @@ def load(
     served: bool = False,
     patience: float = PATIENCE,
     runs: int = PARTITIONS,
+    watched: int = MOST_RUNS,
     variables: Mapping[str, str] = NO_VARIABLES,
 ) -> Iterator[Load]:
     """Log until the block ends, watched by live readers of TensorBoard; then ``finding`` says what became of it.
@@ -204,6 +205,7 @@ def load(
         served: watch with TensorBoard's data server instead of its Python reader.
         patience: seconds for what is waited for.
         runs: how many, one in each partition, then a second one.
+        watched: how many of them a live reader looks at; a load for its own sake is too much to be read twice.
         variables: the trainers' environment.
     """
     keys = run_keys(name, runs)
@@ -215,7 +217,7 @@ def load(
     with ExitStack() as stack:
         stack.callback(_kill, trainers)
         watch = _served(stack.enter_context(data_server(site.logdir))) if served else _reloading
-        readers = [stack.enter_context(watch(site, trainer)) for trainer in trainers]
+        readers = [stack.enter_context(watch(site, trainer)) for trainer in trainers[:watched]]
         running = Load(site, trackers, trainers, readers, patience)
         yield running
         running.finish()

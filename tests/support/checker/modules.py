@@ -1,11 +1,12 @@
-"""Names of the product set from outside, in every module that has them."""
+"""Names and methods of the product, set from outside."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
+from typing import Any
 
 
 def set_everywhere(where: str, name: str, value: object) -> None:
@@ -20,6 +21,18 @@ def set_everywhere(where: str, name: str, value: object) -> None:
         raise LookupError(msg)
     for module in found:
         setattr(module, name, value)
+
+
+def set_method(kind: type[Any], name: str, method: Callable[..., Any]) -> None:
+    """Set a method of a class.
+
+    Raises:
+        LookupError: it has none of this name.
+    """
+    if not hasattr(kind, name):
+        msg = f"{kind.__name__} has no {name}"
+        raise LookupError(msg)
+    setattr(kind, name, method)
 
 
 def _modules(where: str) -> Iterator[ModuleType]:

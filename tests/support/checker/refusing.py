@@ -10,15 +10,15 @@ from sitewire.workers.errors import BatchRefused
 from sitewire.workers.sinks.contract import Delivery, Outcome
 from sitewire.workers.sinks.jsonl.run import JsonlRun
 from sitewire.workers.sinks.tensorboard.run import TensorBoardRun
+from support.checker.modules import set_method
 
 STEP: Final = 20
 
 
 def refuse(name: str) -> None:
     """Have the sinks of this process refuse each batch that holds such a point, before they write any of it."""
-    kinds: Sequence[type[Any]] = (JsonlRun, TensorBoardRun)
-    for kind in kinds:
-        kind.write = _picky(kind.write, name)
+    for kind in (JsonlRun, TensorBoardRun):
+        set_method(kind, "write", _picky(kind.write, name))
 
 
 def _picky(

@@ -26,21 +26,26 @@ class Tracker:
         route: its name in the config file.
         folder: of its place, below the config file's.
         sink: its keys in the config file.
-        show: what its own reader finds in a run's folder, by name.
-        replay: the same in the order in which it was written.
+        replay: what is in a run's folder, in the order in which it was written.
+        look: the same by name, as people see it, if there is such a reader.
     """
 
     route: str
     folder: str
     sink: str
-    show: Callable[[Path], Found]
     replay: Callable[[Path], Story]
+    look: Callable[[Path], Found] | None = None
+
+    def show(self, folder: Path) -> Found:
+        """Return what is in a run's folder, by name."""
+        return _by_name(self.replay(folder)) if self.look is None else self.look(folder)
 
     def judge(self, place: Path, trainer: Trainer) -> Verdict:
         """Compare a trainer's own log with what is in the place, a folder below ``place``."""
         folder = folder_of(place / self.folder, trainer.site, trainer.run)
-        verdict = trainer.compare(self.show(folder))
-        return replace(verdict, out_of_order=verdict.out_of_order + (not _is_in_order(self.replay(folder))))
+        story = self.replay(folder)
+        verdict = trainer.compare(_by_name(story) if self.look is None else self.look(folder))
+        return replace(verdict, out_of_order=verdict.out_of_order + (not _is_in_order(story)))
 
 
 def _is_in_order(story: Story) -> bool:
@@ -56,7 +61,5 @@ def _by_name(sequence: Story) -> Found:
     return found
 
 
-TENSORBOARD: Final = Tracker("tb", "runs", "{type: tensorboard, logdir: runs}", read_points, read_in_file_order)
-JSONL: Final = Tracker(
-    "lines", "lines", "{type: jsonl, dir: lines}", lambda folder: _by_name(read_lines(folder)), read_lines
-)
+TENSORBOARD: Final = Tracker("tb", "runs", "{type: tensorboard, logdir: runs}", read_in_file_order, read_points)
+JSONL: Final = Tracker("lines", "lines", "{type: jsonl, dir: lines}", read_lines)
