@@ -72,7 +72,8 @@ class RunSink(ABC):
 
         Raises:
             Temporary: the place refused; how much of the batch it holds is known after opening again.
-            Permanent: it can never take this batch.
+            BatchRefused: the tracker will never take some record of it; the caller finds out which by halves.
+            Permanent: the place cannot work as it is.
         """
 
     @abstractmethod
@@ -81,6 +82,7 @@ class RunSink(ABC):
 
         Raises:
             Temporary: the place refused; what it holds is known after opening again.
+            BatchRefused: as of ``write``, where the tracker says so only here.
         """
 
     async def conclude(self, ending: Ending) -> None:  # noqa: B027  what has nothing to close needs no word
