@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 
 from sitewire.broker_config.connection import Endpoint, connect
-from sitewire.broker_config.names import METRICS_STREAM
+from sitewire.broker_config.names import ACCOUNTS_STREAM, METRICS_STREAM
 from sitewire.collectors.publisher import drain, ledger, link
 from sitewire.collectors.publisher.sync import sync, waiting
 from sitewire.collectors.publisher.thread import Publisher
@@ -210,6 +210,31 @@ async def test_a_publisher_that_waits_for_room_asks_with_little_and_is_back_soon
     assert len(sizes) < 25  # and not one for each record
     await asyncio.to_thread(writer.finish)
     assert await asyncio.to_thread(publisher.stop, 10)
+
+
+async def test_a_writer_that_waits_for_room_is_not_silent(
+    client: Client, nats_server: NatsServer, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "HEARTBEAT", 0.2)
+    writer = await spool.writer()
+    config = (await client.jsm().stream_info(METRICS_STREAM)).config
+    config.max_bytes = 50_000
+    await client.jsm().update_stream(config)
+    publisher = started(spool.publisher(nats_server.url), writer)
+    await log(writer, 0, 10_000)
+    assert not await asyncio.to_thread(publisher.flush, 1)
+    before = (await client.jsm().stream_info(ACCOUNTS_STREAM)).state.last_seq
+    async with asyncio.timeout(10):
+        while (await client.jsm().stream_info(ACCOUNTS_STREAM)).state.last_seq < before + 3:
+            await asyncio.sleep(0.05)
+    account = await account_of(client, writer.directory.path.name)
+    assert account.alive
+    assert 0 < account.classes[SCALARS].published < account.classes[SCALARS].assigned
+    config.max_bytes = -1
+    await client.jsm().update_stream(config)
+    await asyncio.to_thread(writer.finish)
+    assert await asyncio.to_thread(publisher.stop, 10)
+    assert steps(await stored(client, writer.directory.path.name)) == identity(10_000)
 
 
 async def test_what_the_broker_has_not_acknowledged_is_not_counted_as_published(

@@ -15,8 +15,9 @@ from typing import TypeVar
 from sitewire.broker_config.backoff import Backoff
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import Permanent, StreamFull, Temporary
+from sitewire.collectors.publisher import ledger
 from sitewire.collectors.publisher.batcher import Parcel, parcels
-from sitewire.collectors.publisher.ledger import PERIOD, Ledger
+from sitewire.collectors.publisher.ledger import Ledger
 from sitewire.collectors.publisher.link import Link
 from sitewire.collectors.spool.directory import WriterDirectory
 from sitewire.collectors.spool.reader import Item, SpoolReader
@@ -133,27 +134,29 @@ class Drain:
         await asyncio.to_thread(self._rewind)
 
     async def _send(self, lists: Mapping[RecordClass, list[Parcel]]) -> None:
-        writer = self.directory.path.name
+        if not lists:
+            return
+        name = self.directory.path.name
         async with asyncio.TaskGroup() as group:
-            sending = [
-                group.create_task(self._send_class(queue), name=f"publish {record_class} of {writer}")
-                for record_class, queue in lists.items()
-            ]
-            if sending:
-                group.create_task(self._tell_while(sending), name=f"publish the account of {writer}")
+            telling = group.create_task(self._tell_meanwhile(), name=f"account of {name}")
+            await asyncio.wait(
+                [
+                    group.create_task(self._send_class(queue), name=f"publish {at} of {name}")
+                    for at, queue in lists.items()
+                ]
+            )
+            telling.cancel()
 
-    async def _tell_while(self, sending: Sequence[asyncio.Task[None]]) -> None:
-        """Say how far it is: a broker without room can keep it waiting for hours, and the writer is not silent."""
-        while True:
+    async def _tell_meanwhile(self) -> None:
+        """Go on with the account while a full stream takes nothing: the writer is not silent, its records wait."""
+        while not self._forgotten:
             heed_cancellation()
-            _, waiting = await asyncio.wait(sending, timeout=PERIOD)
-            if not waiting:
-                return
+            await asyncio.sleep(ledger.HEARTBEAT)
             alive = await asyncio.to_thread(self.directory.is_alive)
-            if not await self._told(alive=alive):
-                self._forgotten = True
-                return
-            await self._save_sometimes()
+            try:
+                self._forgotten |= not await self._ledger.publish(alive=alive, now=True)
+            except Temporary:
+                continue  # the broker is away, and so would the account be
 
     async def _send_class(self, queue: list[Parcel]) -> None:
         room = Backoff(first=0.1, most=ROOM_AFTER)
