@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from sitewire.broker_config.names import PARTITIONS, consumer_name
 from sitewire.workers.ownership.balance import assign, serves, share_of
-from sitewire.workers.ownership.lease import TRIMMER, UnitLease, WorkerLease
+from sitewire.workers.ownership.lease import RENEW, TRIMMER, UnitLease, WorkerLease
 from sitewire.workers.ownership.view import View
 
 ROUTES = ("a", "b", "c")
@@ -100,3 +101,14 @@ def test_who_leaves_keeps_what_it_has_until_it_gives_it_and_gets_nothing() -> No
 def test_a_unit_that_nobody_serves_any_more_stays_where_it_is() -> None:
     view = View({"x": WorkerLease(routes=("a",))}, {"route-old-p0": UnitLease("x")}, {})
     assert "route-old-p0" not in share_of("x", view).give
+
+
+def test_many_routes_are_dealt_anew_while_a_lease_waits() -> None:
+    routes = tuple(f"route{number}" for number in range(100))
+    members = {f"worker{number:02}": WorkerLease(routes=routes, trims=True) for number in range(20)}
+    units = [consumer_name(route, partition) for route in routes for partition in range(PARTITIONS)]
+    alone = {unit: UnitLease("worker00") for unit in (*units, TRIMMER)}
+    began = time.process_time()  # nothing else of a worker goes on meanwhile, the renewal least of all
+    wanted = assign(View(members, alone, {}))
+    assert time.process_time() - began < RENEW
+    assert sorted(Counter(wanted.values()).values()) == [40] * 19 + [41]

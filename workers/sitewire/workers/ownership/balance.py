@@ -6,8 +6,8 @@ within that, the units of one route are spread. Compare-and-set settles what dif
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,13 +42,13 @@ def share_of(worker: str, view: View) -> Share:
 def assign(view: View) -> dict[str, str]:
     """Return who should own each unit; one that nobody serves is not in it."""
     able = {name: worker for name, worker in sorted(view.workers.items()) if not worker.leaving}
-    table = _Table({unit: [name for name in able if serves(able[name], unit)] for unit in _units(able.values())})
+    table = _Table(able)
     for unit, servers in table.servers.items():
         if (owner := view.owner(unit)) in servers:
             table.give(unit, str(owner))
     for unit, servers in table.servers.items():
         if unit not in table.owners and servers:
-            table.give(unit, min(servers, key=lambda name: table.weight(name, unit)))
+            table.give(unit, table.fittest(servers, route_of(unit)))
     while table.level():
         pass
     return table.owners
@@ -73,41 +73,63 @@ def _units(workers: Iterable[WorkerLease]) -> list[str]:
 
 
 class _Table:
-    """Units being dealt."""
+    """Units being dealt.
 
-    def __init__(self, servers: dict[str, list[str]]) -> None:
-        self.servers = servers
+    The loop of a worker waits for this, and 800 units that are dealt anew are 800 moves: a move looks at routes, not
+    at their units, and asks once for all that have the same servers who of these has least.
+
+    Attributes:
+        servers: by unit, who may own it.
+        owners: by unit, who is to.
+    """
+
+    def __init__(self, able: Mapping[str, WorkerLease]) -> None:
+        units = _units(able.values())
+        of_route = {
+            route: tuple(name for name, worker in able.items() if serves(worker, unit))
+            for route, unit in {route_of(unit): unit for unit in units}.items()
+        }
+        self.servers = {unit: of_route[route_of(unit)] for unit in units}
         self.owners: dict[str, str] = {}
+        self._alike: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+        for route, servers in of_route.items():
+            self._alike[servers].append(route)
         self._load: Counter[str] = Counter()
-        self._of_route: Counter[tuple[str, str]] = Counter()
+        self._held: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
 
     def give(self, unit: str, to: str) -> None:
         """Deal a unit, or move it."""
+        route = route_of(unit)
         if (before := self.owners.get(unit)) is not None:
             self._load[before] -= 1
-            self._of_route[before, route_of(unit)] -= 1
+            self._held[before, route].remove(unit)
         self.owners[unit] = to
         self._load[to] += 1
-        self._of_route[to, route_of(unit)] += 1
+        self._held[to, route].add(unit)
 
-    def weight(self, worker: str, unit: str) -> tuple[int, int, str]:
-        """Return what makes a worker less fit to get a unit: what it has, what it has of the route, its id."""
-        return self._load[worker], self._of_route[worker, route_of(unit)], worker
+    def fittest(self, workers: Iterable[str], route: str) -> str:
+        """Return who is to get one more of a route: by what each has, what it has of the route, its id."""
+        return min(workers, key=lambda name: (self._load[name], len(self._held[name, route]), name))
 
     def level(self) -> bool:
         """Move one unit from who has more than is fair; whether there was one."""
-        for worker in sorted(set(self.owners.values()), key=lambda name: (-self._load[name], name)):
-            moves = [move for unit, owner in self.owners.items() if owner == worker for move in self._moves(unit)]
+        for worker in sorted(self._load, key=lambda name: (-self._load[name], name)):
+            moves = list(self._moves(worker))
             if moves:
                 *_, unit, to = min(moves)
                 self.give(unit, to)
                 return True
         return False
 
-    def _moves(self, unit: str) -> list[tuple[int, int, str, str]]:
-        owner, route = self.owners[unit], route_of(unit)
-        to = min(self.servers[unit], key=lambda name: self.weight(name, unit))
-        if self._load[owner] - self._load[to] <= _FAIR:
-            return []
-        more = self._of_route[owner, route] - self._of_route[to, route]
-        return [(self._load[to], -more, unit, to)]
+    def _moves(self, worker: str) -> Iterator[tuple[int, int, str, str]]:
+        """Yield what of a worker may move, one unit a route; the least one is the best."""
+        for servers, routes in self._alike.items():
+            least = min((self._load[name] for name in servers), default=0)
+            if self._load[worker] - least <= _FAIR:
+                continue
+            idle = [name for name in servers if self._load[name] == least]
+            for route in routes:
+                if units := self._held[worker, route]:
+                    to = self.fittest(idle, route)
+                    more = len(units) - len(self._held[to, route])
+                    yield least, -more, min(units), to
