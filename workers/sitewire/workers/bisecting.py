@@ -6,6 +6,7 @@ cannot hold, records in the dead letters) goes along with them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -30,39 +31,66 @@ class Culprit:
 
 
 class Bisecting:
-    """How large the next batch of a run may be: half after a refusal, double after what has passed."""
+    """How large the next part of a run's records may be.
+
+    Within a part that was refused, half of what is left of it. Behind a record that was found, as many as
+    lay before it: where one in ten is refused, ten at a time. What passes makes it grow.
+    """
 
     def __init__(self) -> None:
         self._most: int | None = None
+        self._bound: int | None = None  # among so many of the next, one is refused
+        self._passed = 0  # since the last one that was found
 
     def part(self, plan: Plan) -> Plan:
         """Return as much of a plan, from its beginning, as is to be tried now."""
         return plan if self._most is None else _cut(plan, self._most)
 
-    def passed(self) -> None:
+    def passed(self, part: Plan) -> None:
         """Note that a part was committed."""
-        if self._most is not None:
-            self._most *= 2
-            if self._most >= MAX_ENVELOPE_RECORDS:
-                self._most = None
+        count = sum(map(_open, part.deliveries))
+        self._passed += count
+        if self._bound is not None and self._bound > count:
+            self._bound -= count
+            self._most = max(self._bound // 2, 1)
+        elif self._most is not None:
+            self._bound = None
+            self._most = self._most * 2 if self._most < MAX_ENVELOPE_RECORDS else None
 
-    def refused(self, part: Plan) -> Culprit | None:
-        """Note that a part was refused; return the record that is to blame when it is the only open one.
+    def refused(self, part: Plan, at: tuple[StreamKey, int] | None = None) -> Culprit | None:
+        """Note that a part was refused; return the record that is to blame, if that is known.
+
+        Args:
+            part: what was refused.
+            at: numbering and index of the record, if the tracker named it.
 
         Raises:
             ValueError: there is no open record in it at all.
         """
-        count = sum(map(_open, part.deliveries))
+        candidates = list(filter(_open, part.deliveries))
+        count = sum(map(_open, candidates))
         if not count:
             msg = "a batch was refused in which nothing was to be delivered"
             raise ValueError(msg)
-        self._most = max(count // 2, 1)
-        return next(map(_culprit, filter(_open, part.deliveries))) if count == 1 else None
+        named = next(_at(candidates, *at), None) if at is not None else None
+        if named is None and count > 1:
+            self._bound, self._most = count, count // 2
+            return None
+        if named is None:
+            self._most, self._passed = max(self._passed, 1), 0
+        self._bound = None
+        return named or _culprit(candidates[0], 0)
 
 
-def _culprit(delivery: Delivery) -> Culprit:
+def _culprit(delivery: Delivery, number: int) -> Culprit:
     assert isinstance(delivery.stretch, Span)  # noqa: S101  what is open is one
-    return Culprit(delivery.key, delivery.stretch.first, delivery.stretch.records[0])
+    return Culprit(delivery.key, delivery.stretch.first + number, delivery.stretch.records[number])
+
+
+def _at(deliveries: Iterable[Delivery], key: StreamKey, index: int) -> Iterator[Culprit]:
+    for delivery in deliveries:
+        if delivery.key == key and delivery.stretch.first <= index < delivery.stretch.end:
+            yield _culprit(delivery, index - delivery.stretch.first)
 
 
 def _open(delivery: Delivery) -> int:

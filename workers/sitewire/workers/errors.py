@@ -25,6 +25,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from sitewire.schemas.receipt import StreamKey
+
 MISCONFIGURED_ERRNOS: Final = frozenset({errno.ENAMETOOLONG})
 """The only errors of the operating system that no operator can make go away while the worker runs.
 
@@ -78,7 +80,14 @@ class BatchRefused(Permanent):
 
     Raised by ``RunSink.write`` or ``commit``. The message is what a person reads beside the dead letter. An error that
     concerns the place is never this one: it would send good records to the dead letters.
+
+    Attributes:
+        at: numbering and index of the record, if the tracker said which; otherwise it is found by halves.
     """
+
+    def __init__(self, message: str, at: tuple[StreamKey, int] | None = None) -> None:
+        super().__init__(message)
+        self.at = at
 
 
 class MissingExtra(Permanent):

@@ -163,12 +163,12 @@ class RunWriter:
             await self._refused(part, error)
             return False
         reached(Point.BATCH_COMMITTED)
-        self._bisecting.passed()
+        self._bisecting.passed(part)
         self._known.forget(sink.positions)
         return True
 
     async def _refused(self, part: Plan, error: BatchRefused) -> None:
-        culprit = self._bisecting.refused(part)
+        culprit = self._bisecting.refused(part, error.at)
         if culprit is None:
             return
         await self._context.letters.refuse(self._run, self.experiment, culprit, error)
