@@ -18,10 +18,12 @@ from sitewire.schemas.receipt import Position, Receipt, StreamKey, encode_receip
 from sitewire.schemas.record import RecordClass
 from sitewire.schemas.subject import RunKey, account_subject, receipt_subject
 from sitewire.workers import end_watch, parking, run_delivery
-from sitewire.workers.end_watch import EndWatch, RouteEnds
+from sitewire.workers.end_watch import EndWatch, Listener, RouteEnds
 from sitewire.workers.errors import SinkUnavailable
 from sitewire.workers.ownership.unit import ALONE
 from sitewire.workers.route import RoutePartition
+from sitewire.workers.run_delivery import RunDelivery
+from sitewire.workers.stream import Stream
 from support.memory_sink import MemorySink, Place
 from support.nats import NatsServer
 from support.stream import RUN, SCALARS, WRITER, acknowledged, declare, partition_of, receipt_of, route, send
@@ -126,6 +128,61 @@ async def test_a_crash_that_is_found_long_after_the_last_record_fails_the_run(
                 await asyncio.sleep(0.02)
         await tell(client, life(10, stopped=5.0, ended=False))
         await told(place, failed())
+
+
+async def test_an_end_that_is_heard_while_the_accounts_are_being_read_is_not_lost(
+    client: Client, place: Place, working: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts, heard, end = Stream.accounts, RunDelivery.heard, asyncio.Event()
+
+    async def slowly(stream: Stream, run: RunKey) -> dict[str, Account]:
+        found = await accounts(stream, run)
+        if not end.is_set():
+            await tell(client, life(10, stopped=5.0))
+            await end.wait()
+        return found
+
+    def hear(delivery: RunDelivery, writer: str, account: Account) -> None:
+        heard(delivery, writer, account)
+        if account.stopped:
+            end.set()
+
+    monkeypatch.setattr(Stream, "accounts", slowly)
+    monkeypatch.setattr(RunDelivery, "heard", hear)
+    async with working():
+        await tell(client, life(10))
+        await send(client, 0, 10)
+        await told(place, finished())
+
+
+async def test_an_end_that_came_before_the_accounts_are_read_anew_reaches_a_run_that_had_read_them_already(
+    client: Client, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(end_watch, "PERIOD", 3600.0)
+    accounts, read, connections = Stream.accounts, asyncio.Event(), [0]
+
+    async def noticed(stream: Stream, run: RunKey) -> dict[str, Account]:
+        found = await accounts(stream, run)
+        read.set()
+        return found
+
+    monkeypatch.setattr(Stream, "accounts", noticed)
+    watch, stop = EndWatch(client, lambda: connections[0]), asyncio.Event()
+    ends, sink = RouteEnds(watch, takes(("metrics.>",))), MemorySink(place)
+    owner = RoutePartition(client, "hq", partition_of(RUN), sink, None, int, ALONE, ends)
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        watching = group.create_task(watch.run())
+        group.create_task(owner.run(stop))
+        await tell(client, life(10))
+        await send(client, 0, 10)
+        await read.wait()
+        await tell(client, life(10, stopped=5.0))
+        connections[0] += 1
+        another = Listener("another", 0, "", None, ends.takes, lambda _: None, lambda *_: pytest.fail("not its run"))
+        with watch.told(another):  # which has it look
+            await told(place, finished())
+        stop.set()
+        watching.cancel()
 
 
 async def test_a_resumed_run_is_opened_again_and_concluded_again(

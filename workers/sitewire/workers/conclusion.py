@@ -22,19 +22,23 @@ class Conclusion:
         self._run = run
         self._context = context
         self._accounts: dict[str, Account] | None = None
+        self._early: dict[str, Account] = {}  # heard before those were read, or meanwhile
         self._ending: Ending | None = None
         self._before_start: set[StreamKey] = set()
 
     def heard(self, writer: str, account: Account) -> None:
         """Take a writer's new account."""
         self.worth_a_look |= not account.alive
-        if self._accounts is not None and self._accounts.get(writer) != account:
+        if self._accounts is None:
+            self._early[writer] = account
+        elif self._accounts.get(writer) != account:
             self._accounts[writer] = account
             self._ending = standing(self._accounts)
 
     def forget(self) -> None:
         """After a reconnection the store may be another."""
         self._accounts = None
+        self._early.clear()
         self._before_start.clear()
         self.worth_a_look = True
 
@@ -50,7 +54,9 @@ class Conclusion:
         if receipt is None or not receipt.positions:
             return None  # nothing of the run is in the sink
         if self._accounts is None:
-            self._accounts = await self._context.stream.accounts(self._run)
+            found = await self._context.stream.accounts(self._run)
+            # What was heard may be newer than what was read. If it is older, the newer one is heard yet.
+            self._accounts, self._early = found | self._early, {}
             self._ending = standing(self._accounts)
         ending = self._ending
         if ending is None or not is_news(ending, receipt.ending):

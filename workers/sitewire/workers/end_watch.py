@@ -144,7 +144,7 @@ class EndWatch:
             await self._read_on()
 
     async def _introduce(self, newcomers: set[Listener]) -> None:
-        """Tell newcomers of the runs whose sink has something to hear."""
+        """Tell newcomers of the runs whose sink has something to hear, and of all that they deliver already."""
         last, accounts = await self._accounts()
         receipts: dict[tuple[str, RunKey], Receipt] = {}
         for route in {listener.route for listener in newcomers}:
@@ -152,15 +152,9 @@ class EndWatch:
         for number, (run, writers) in enumerate(accounts.items()):
             if number % AT_A_TIME == 0:
                 await asyncio.sleep(0)
-            partition = partition_of(run)
             for listener in newcomers & self._listeners:
-                receipt = receipts.get((listener.route, run))
-                if (
-                    listener.partition == partition
-                    and receipt is not None
-                    and _concerns(listener, run, writers, receipt)
-                ):
-                    listener.begin(run, next(iter(writers.values())).experiment)
+                if listener.partition == partition_of(run):
+                    _introduce_run(listener, run, writers, receipts.get((listener.route, run)))
         # Those who listen already have not seen what came since their last look.
         self._seen = self._seen or last
 
@@ -222,6 +216,15 @@ def _account(item: Latest) -> tuple[RunKey, str, Account] | None:
         return run, writer, decode_account(item.data)
     except SchemaError:
         return None  # nobody can be charged with it
+
+
+def _introduce_run(listener: Listener, run: RunKey, accounts: Mapping[str, Account], receipt: Receipt | None) -> None:
+    hearer = listener.known(run)
+    if hearer is not None:  # it may have read them before the last of these came, which nobody says again
+        for writer, account in accounts.items():
+            hearer.heard(writer, account)
+    elif receipt is not None and _concerns(listener, run, accounts, receipt):
+        listener.begin(run, next(iter(accounts.values())).experiment)
 
 
 def _concerns(listener: Listener, run: RunKey, accounts: Mapping[str, Account], receipt: Receipt) -> bool:
