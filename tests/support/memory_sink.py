@@ -42,6 +42,7 @@ class Place:
         gate: while it is clear, no run can be opened.
         gates: the same for single runs.
         broken: runs that cannot be opened or written to.
+        failures: how often one of them was.
         refuses: asked of each record that is to be delivered: whether the tracker will never take it.
         refusals: batches that were refused.
         steps: per run, the steps of the records committed, whatever they are numbered with.
@@ -64,6 +65,7 @@ class Place:
         self.gate.set()
         self.gates: dict[RunKey, asyncio.Event] = {}
         self.broken: set[RunKey] = set()
+        self.failures = 0
         self.refuses: Callable[[Record], bool] = lambda _: False
         self.refusals = 0
         self.steps: defaultdict[RunKey, list[int]] = defaultdict(list)
@@ -72,6 +74,7 @@ class Place:
     def check(self, run: RunKey) -> None:
         """Raise if a run is broken."""
         if run in self.broken:
+            self.failures += 1
             msg = f"a file where {run.run} belongs"
             raise SinkUnavailable(msg)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -18,9 +19,11 @@ from sitewire.schemas.receipt import StreamKey
 from sitewire.schemas.record import Kind, Record, RecordClass
 from sitewire.schemas.subject import RunKey, Subject, new_writer
 from sitewire.workers import detour, gaps, parking, point, route, run_delivery
+from sitewire.workers.parked_book import ParkedBook
 from sitewire.workers.parked_run import ParkedRun, parked_key
 from sitewire.workers.point import Point
 from support.memory_sink import Place, Running
+from support.nats import NatsServer
 from support.stream import RUN, SCALARS, WRITER, acknowledged, neighbours, partition_of, receipt_of, send, tell
 
 pytestmark = pytest.mark.nats
@@ -294,3 +297,114 @@ async def test_an_owner_that_dies_on_the_way_loses_nothing_and_doubles_nothing(
         await back(bucket)
         await acknowledged(client)
     assert place.indexes[RUN, KEY] == list(range(sent))
+
+
+async def test_a_run_that_waits_for_what_is_missing_stays_parked_whoever_dies_meanwhile(
+    client: Client, place: Place, running: Running, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(run_delivery, "LOOK_AGAIN", 0.05)
+    await tell(client, {SCALARS: (1000, 1000, 0)})
+    place.broken.add(RUN)
+    async with running(), moving(client, place):
+        first = await send(client, 10, 20)
+        await parked(bucket)
+        place.broken.clear()
+        async with asyncio.timeout(20):
+            while (await parked(bucket)).reason != run_delivery.MISSING:
+                await asyncio.sleep(0.01)
+    entry = await parked(bucket)
+    assert (entry.sequence, entry.reason) == (first, run_delivery.MISSING)
+    async with running():
+        await send(client, 0, 10)
+        await place.until(RUN, KEY, 20)
+        await back(bucket)
+    assert place.indexes[RUN, KEY] == list(range(20))
+
+
+async def test_a_position_that_was_left_behind_does_not_hide_what_comes_below_it(
+    client: Client, place: Place, running: Running, bucket: Bucket
+) -> None:
+    # As when a route is moved to another place: its consumers begin anew, and the position is of the old one.
+    early = new_writer()
+    await send(client, 0, 10, writer=early)  # no later message of this writer would show that it is missing
+    await send(client, 0, 10)
+    high = await send(client, 10, 20)
+    await bucket.create(key_of(), ParkedRun(high, "of another place", 1.0).encode())
+    place.broken.add(RUN)
+    async with running():
+        async with asyncio.timeout(20):
+            while (await parked(bucket)).sequence == high:
+                await asyncio.sleep(0.01)
+        place.broken.clear()
+        await place.until(RUN, KEY, 20)
+        await place.until(RUN, StreamKey(early, SCALARS), 10)
+        await back(bucket)
+        await acknowledged(client)
+    assert place.indexes[RUN, KEY] == list(range(20))
+
+
+@pytest.mark.parametrize("value", [b"junk", ParkedRun(10**9, "behind everything", 1.0).encode()])
+async def test_an_entry_that_makes_no_sense_loses_nothing(
+    client: Client, place: Place, running: Running, bucket: Bucket, value: bytes
+) -> None:
+    await send(client, 0, 10)
+    await bucket.create(key_of(), value)
+    async with running():
+        await place.until(RUN, KEY, 10)
+        await back(bucket)
+        await acknowledged(client)
+    assert place.indexes[RUN, KEY] == list(range(10))
+
+
+async def test_a_broker_that_is_started_again_changes_nothing_for_a_parked_run(
+    client: Client, place: Place, running: Running, bucket: Bucket, nats_server: NatsServer
+) -> None:
+    generation = 0
+    place.broken.add(RUN)
+    async with running(generation=lambda: generation):
+        async with moving(client, place):
+            await send(client, 0, 10)
+            await parked(bucket)
+        await nats_server.restart_async()
+        generation = 1  # as the worker counts a reconnect
+        async with asyncio.timeout(20):
+            while not client.is_connected:
+                await asyncio.sleep(0.02)
+        await send(client, 10, 20)
+        place.broken.clear()
+        await place.until(RUN, KEY, 20)
+        await back(bucket)
+        await acknowledged(client)
+    assert place.indexes[RUN, KEY] == list(range(20))
+
+
+async def test_a_worker_that_stops_with_a_run_that_fails_does_not_wait_for_it(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parking, "PARK_AFTER", 3600.0)
+    place.broken.add(RUN)
+    await send(client, 0, 10)
+    async with running():
+        async with asyncio.timeout(20):
+            while not place.failures:
+                await asyncio.sleep(0.01)
+        begin = time.monotonic()
+    assert time.monotonic() - begin < route.STOP_TIMEOUT / 2
+    place.broken.clear()
+    async with running():
+        await place.until(RUN, KEY, 10)
+
+
+async def test_what_another_owner_has_written_is_not_overwritten_with_something_higher(client: Client) -> None:
+    ours, theirs = (ParkedBook(client, "hq", 3) for _ in range(2))
+    await ours.store(RUN, ParkedRun(50, "ours", 1.0))
+    assert await theirs.look(RUN) == ParkedRun(50, "ours", 1.0)
+    await theirs.store(RUN, ParkedRun(20, "theirs", 2.0))
+    assert (await ours.store(RUN, ParkedRun(60, "ours", 1.0))).sequence == 20
+    assert await theirs.remove(RUN) == ParkedRun(20, "ours", 1.0)
+    assert await theirs.remove(RUN) is None
+    assert await ours.remove(RUN) is None
+    assert await ours.runs() == []
+    assert (await ours.store(RUN, ParkedRun(70, "ours", 1.0))).sequence == 70  # where a key was deleted
+    assert await theirs.runs() == [RUN]

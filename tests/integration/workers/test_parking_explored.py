@@ -76,10 +76,18 @@ class Walk:
         heed_cancellation()
         await asyncio.sleep(self.random.choice((0, 0.01, 0.04)))
 
-    def mend(self) -> None:
-        self._mend()
-        self._let_go()
+    async def end(self) -> None:
+        """Log the last while the run is broken, so that nothing later shows what would be missing; then mend it."""
         self.mortal = False
+        self._break()
+        self._let_go()
+        for _ in range(5):
+            await self._log()
+            await self._go_on_beside()
+        before = self._place.failures
+        while self._place.failures < before + 3:
+            await asyncio.sleep(0.01)
+        self._mend()
 
     async def _log(self) -> None:
         writer, count = self.random.choice(WRITERS), self.random.randrange(1, 30)
@@ -151,8 +159,8 @@ async def test_whatever_fails_hangs_dies_and_comes_while_a_run_is_parked_it_ends
         with suppress_death():
             # A task for each: in Python 3.11 a group that fails while it is left leaves its task half cancelled.
             await asyncio.create_task(_life(walk, running))
-    walk.mend()
     async with running():
+        await walk.end()
         for writer, count in walk.sent.items():
             if count:
                 await place.until(RUN, StreamKey(writer, SCALARS), count)

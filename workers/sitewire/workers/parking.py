@@ -21,6 +21,7 @@ HANGS_AFTER = 2.0  # seconds of one attempt; on a busy machine a sound one takes
 LARGE: Final = 1024 * 1024  # bytes of one run's messages: a quarter of what its partition holds
 MANY: Final = MAX_ACK_PENDING // 4  # messages of one run
 LOOK_EVERY = 0.25  # seconds, while there are runs
+UNKNOWN_EXPERIMENT: Final = "default"  # of a run of which nothing can be read
 LOOK_FOR_OTHERS = 30.0  # seconds; for a key that an earlier owner stored when this one had looked already
 
 _logger = logging.getLogger("sitewire.worker")
@@ -125,12 +126,13 @@ class Parking:
 
     async def _adopt(self, run: RunKey) -> None:
         entry = await self._lot.book.look(run)
-        first = await self._lot.stored.first(run, entry.sequence) if entry is not None else None
-        if first is None and entry is not None:
+        needed = entry is not None and await self._lot.stored.last(run) >= entry.sequence
+        if entry is not None and not needed:
             await self._lot.book.remove(run)  # nothing of it is stored any more
         known = [delivery for delivery in self._runs() if delivery.run_key == run and not delivery.ended]
-        if first is not None and not known:
-            known = [self._deliver(run, first.envelope.experiment)]
+        if entry is not None and needed and not known:
+            first = await self._lot.stored.first(run, entry.sequence)
+            known = [self._deliver(run, first.envelope.experiment if first is not None else UNKNOWN_EXPERIMENT)]
         for delivery in known:
             await delivery.resume()
 
