@@ -87,8 +87,8 @@ def test_a_unit_is_free_when_the_key_of_its_owner_is_gone() -> None:
 class Times:
     """A watch, looked at in steps of a second."""
 
-    def __init__(self) -> None:
-        self.watch = Watch()
+    def __init__(self, own: str = "") -> None:
+        self.watch = Watch(own)
         self.now = 1000.0
 
     def look(self, seconds: float = 1, **revisions: int) -> list[str]:
@@ -105,6 +105,13 @@ def test_who_stands_still_for_a_lease_is_dead_and_not_before() -> None:
     times = Times()
     assert [times.look(x=1, y=number) for number in range(8)] == [[]] * 6 + [["x"]] * 2
     assert times.watch.due(times.now) == 0
+
+
+def test_nobody_takes_itself_for_dead_or_hurries_because_it_cannot_renew() -> None:
+    times = Times("x")
+    for _ in range(8):
+        assert times.look(x=1) == []
+        assert times.watch.due(times.now) == lease.LEASE
 
 
 def test_who_moves_in_the_last_moment_lives() -> None:

@@ -74,7 +74,7 @@ class _Life:
         self._bucket = Bucket(client, LEASES_BUCKET)
         self._member = Membership(client, self._bucket, _introduction(units, kernel))
         self._hints = Hints(client, self._bucket)
-        self._watch = Watch()
+        self._watch = Watch(self._member.id)
         self._known: set[str] | None = None
         self._tenures: dict[str, tuple[Tenure, asyncio.Task[None]]] = {}
 
@@ -131,7 +131,7 @@ class _Life:
 
     def _dead(self, view: View) -> set[str]:
         """Return who has stood still for too long, and at the first look the predecessors whose process has ended."""
-        dead = set(self._watch.look(view, now())) - {self._member.id}
+        dead = set(self._watch.look(view, now()))
         if self._known is None:
             self._known = set(view.workers)
             dead |= {name for name, worker in view.workers.items() if is_gone(worker, self._kernel)}

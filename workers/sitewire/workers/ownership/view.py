@@ -47,9 +47,15 @@ def read_view(entries: Mapping[str, Entry]) -> View:
 
 
 class Watch:
-    """Since when each worker's key stands still, by our own clock: nobody compares clocks."""
+    """Since when each worker's key stands still, by our own clock: nobody compares clocks.
 
-    def __init__(self) -> None:
+    Args:
+        own: the id of who watches. Its key stands still while the broker answers but stores nothing, and there is
+            nothing to look for then.
+    """
+
+    def __init__(self, own: str = "") -> None:
+        self._own = own
         self._seen: dict[str, tuple[int, float]] = {}
         self._last = 0.0
 
@@ -68,7 +74,7 @@ class Watch:
             self.forget()  # we stood still ourselves, or the broker did
         self._last = now
         seen: dict[str, tuple[int, float]] = {}
-        for worker in view.workers:
+        for worker in view.workers.keys() - {self._own}:
             revision = view.revisions[WORKER_KEYS + worker]
             before = self._seen.get(worker)
             seen[worker] = before if before is not None and before[0] == revision else (revision, now)
