@@ -8,9 +8,10 @@ import secrets
 import pytest
 from nats.aio.client import Client
 
-from sitewire.deploy.accounting import Books, Heard, RunState, make_row
+from sitewire.deploy.accounting import Books, make_row
 from sitewire.deploy.cli.runs import as_json, table
 from sitewire.deploy.cli.terminal import open_console
+from sitewire.deploy.run_state import Heard, RunState
 from sitewire.schemas.account import Account, ClassAccount
 from sitewire.schemas.receipt import Position, Receipt, StreamKey
 from sitewire.workers.receipts import ReceiptBook
