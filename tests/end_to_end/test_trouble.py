@@ -158,13 +158,13 @@ def test_drain_ends_with_one_while_something_is_missing_and_says_what(here: Site
 
 def test_two_trainers_with_one_site_and_run_are_two_writers_of_one_run(here: Site) -> None:
     here.start("up")
-    first, second = here.train(3000, seed=10), here.train(3000, seed=20)
+    first, second = here.train(3000, seed=100), here.train(3000, seed=200)
     assert (first.process.wait(), second.process.wait()) == (0, 0)
     here.drain()
     found = read_points(folder_of(here.logdir, "clinic", "job"))
     assert sum(map(len, found.values())) == 6000
-    for seed in (10, 20):
-        times = range(int(1.7e9) + seed, int(1.7e9) + seed + 10)
+    for seed in (100, 200):
+        times = range(int(1.7e9) + seed, int(1.7e9) + seed + 100)
         own = {name: [point for point in points if int(point.time) in times] for name, points in found.items()}
         assert judge(seed, own, 3000).exact
     (row,) = [row for row in here.rows() if row["route"] == "tb"]

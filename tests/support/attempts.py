@@ -10,7 +10,7 @@ from support.product import Site, Trainer
 from support.verdict import Verdict
 
 APART = 10_000
-"""Between two seeds: a trainer of fewer than ten million points never comes into the next one's time."""
+"""Between two seeds, in seconds: a trainer of fewer than 640,000 points never comes into the next one's time."""
 
 
 def verdicts(here: Site, trainers: Sequence[Trainer]) -> list[Verdict]:
