@@ -13,12 +13,12 @@ from sitewire.broker_config.names import DEAD_STREAM
 from sitewire.schemas.codec import pack_record
 from sitewire.schemas.dead_letter import HoleNote, MessageLetter, Place, RecordLetter, decode_letter, encode_letter
 from sitewire.schemas.receipt import StreamKey
-from sitewire.workers import point
+from sitewire.workers import parking, point
 from sitewire.workers.errors import BatchRefused
 from sitewire.workers.point import Point
 from support.memory_sink import Place as Tracker
 from support.memory_sink import Running
-from support.stream import RUN, SCALARS, WRITER, acknowledged, neighbours, receipt_of, scalar, send
+from support.stream import RUN, SCALARS, WRITER, acknowledged, neighbours, receipt_of, scalar, send, tell
 
 pytestmark = pytest.mark.nats
 
@@ -91,6 +91,27 @@ async def test_the_runs_beside_one_that_is_refused_go_on(client: Client, place: 
         await place.until(other, KEY, 9)
         await place.until(RUN, KEY, 8)
     assert place.indexes == {(RUN, KEY): [5, 6, 7], (other, KEY): [5, 6, 7, 8]}
+
+
+async def test_a_run_of_which_much_is_refused_is_parked_rather_than_hold_up_its_neighbours(
+    client: Client, place: Tracker, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parking, "LARGE", 1000)
+    monkeypatch.setattr(parking, "LOOK_EVERY", 0.02)
+    refuse(place, *range(0, 600, 2))
+    for first in range(0, 600, 5):
+        await send(client, first, first + 5)
+    (other,) = neighbours(1)
+    async with running() as owner:
+        while RUN not in owner._runs or not owner._runs[RUN][0].parked:
+            await asyncio.sleep(0.01)
+        await send(client, 700, 705, run=other)
+        await tell(client, {SCALARS: (705, 705, 700)}, run=other)
+        await place.until(other, KEY, 705)
+        await place.until(RUN, KEY, 600)
+    assert place.indexes[RUN, KEY] == list(range(1, 600, 2))
+    assert await refused(client) == list(range(0, 600, 2))
+    assert (await receipt_of(client)).duplicates == 0
 
 
 class DiedError(Exception):

@@ -38,6 +38,7 @@ class Standstill:
         attempting: when the attempt under way began.
         missing: since when it waits for indexes that are missing.
         passed: when another run of the partition was last delivered.
+        slow: it is delivered in small parts, because the tracker refuses some of its records.
     """
 
     size: int
@@ -46,12 +47,15 @@ class Standstill:
     attempting: float | None
     missing: float | None
     passed: float | None
+    slow: bool = False
 
     def is_in_the_way(self, *, full: bool) -> bool:
         """Whether the run is to be parked; ``full`` if its partition takes no more messages."""
         if not self.messages:
             return False
         large = full or self.size >= LARGE or self.messages >= MANY
+        if self.slow and large:
+            return True
         if self.failing is not None and (large or (self.failing >= PARK_AFTER and self._passed(self.failing))):
             return True
         if self.attempting is not None and self.attempting >= HANGS_AFTER:
@@ -165,4 +169,5 @@ class Parking:
 def _standstill(delivery: RunDelivery, now: float, moved: float) -> Standstill:
     trouble = delivery.trouble
     times = (trouble.since, trouble.attempt, delivery.missing_since, moved or None)
-    return Standstill(delivery.waiting, delivery.messages, *(None if time is None else now - time for time in times))
+    failing, attempting, missing, passed = (None if time is None else now - time for time in times)
+    return Standstill(delivery.waiting, delivery.messages, failing, attempting, missing, passed, trouble.slow)

@@ -38,6 +38,7 @@ IDLE = 60.0  # seconds without a message until a run is closed in the sink; the 
 TRY_AGAIN = 30.0  # seconds at most between two attempts of a parked run
 
 HANGS = "an attempt to write has not come back"
+REFUSING = "the tracker refuses many of its records, which are found one by one"
 MISSING = "it waits for indexes that are missing"
 CATCHING_UP = "it is catching up"
 
@@ -131,11 +132,16 @@ class RunDelivery:
         Raises:
             BrokerError: that could not be stored.
         """
-        reason = self.trouble.text or (HANGS if self.trouble.attempt is not None else MISSING)
+        reason = self.trouble.text or self._why()
         await self._detour.begin(reason)
         if self.parked:
             self._set_out()
             _logger.warning("%s: parked, and tried again from time to time; the others go on: %s", self._name, reason)
+
+    def _why(self) -> str:
+        if self.trouble.slow:
+            return REFUSING
+        return HANGS if self.trouble.attempt is not None else MISSING
 
     async def resume(self) -> None:
         """Go by what the bucket says: it is parked, or not.

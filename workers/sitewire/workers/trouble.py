@@ -17,12 +17,14 @@ class Trouble:
         text: why the last attempt failed; None when it did not.
         since: when the first of the present row of failures was, on the monotonic clock; None when there is none.
         attempt: when the attempt that is under way began, on the same clock; None between two.
+        slow: it works, but in small parts, because the tracker refuses some of its records.
     """
 
     def __init__(self, route: str, run: RunKey) -> None:
         self.text: str | None = None
         self.since: float | None = None
         self.attempt: float | None = None
+        self.slow = False
         self._route = route
         self._run = run
 

@@ -97,6 +97,7 @@ class RunWriter:
                 self._trouble.met(repr(error))
             else:
                 self._trouble.over()
+                self._trouble.slow = part.partial or not passed
                 if passed:
                     self._going_on = part.partial
                     return replace(part, duplicates=duplicates)
