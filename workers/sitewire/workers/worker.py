@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 
 from nats.aio.client import Client
@@ -12,7 +13,7 @@ from nats.aio.client import Client
 from sitewire.broker_config.backoff import Backoff
 from sitewire.broker_config.change import ChangeKind
 from sitewire.broker_config.connection import EventKind, connect
-from sitewire.broker_config.errors import BrokerError, ConnectionLost, Temporary, mapped_errors
+from sitewire.broker_config.errors import BrokerError, ConnectionLost, NotThere, Temporary, mapped_errors
 from sitewire.broker_config.model import Config, Route
 from sitewire.broker_config.names import PARTITIONS, consumer_name, takes
 from sitewire.broker_config.topology import apply, plan, route_start
@@ -27,6 +28,7 @@ from sitewire.workers.sinks.registry import make_sink
 from sitewire.workers.trimmer.trimmer import Trimmer
 
 FLUSH_TIMEOUT = 2  # seconds
+REFUSED_AGAIN = 60.0  # seconds until a route that could not be made is asked for again
 
 _logger = logging.getLogger("sitewire.worker")
 
@@ -72,11 +74,11 @@ class Worker:
         self._closing = False
         try:
             await self._declare(client)
-            starts = {route.name: await route_start(client, route.name) or None for route in self._routes}
+            starts = await self._starts(client)
             self._said.clear()
             self.ready.set()
             async with asyncio.TaskGroup() as group:
-                watching = group.create_task(self._watch_store(client), name="watch the broker's store")
+                watching = group.create_task(self._watch_store(client, starts), name="watch the broker's store")
                 ends = EndWatch(client, lambda: self._generation)
                 hearing = group.create_task(ends.run(), name="watch the ends of runs")
                 await Owner(client, self._units(client, starts, ends), self._said).run(stop)
@@ -97,28 +99,42 @@ class Worker:
                 _logger.info("%s", change)
         return any(change.kind is ChangeKind.CREATED for change in changes)
 
-    async def _watch_store(self, client: Client) -> None:
-        """Look for what was declared whenever the broker is back.
+    async def _starts(self, client: Client) -> dict[str, int | None]:
+        """Return where each route began; one that could not be made is left out, and stops no other."""
+        found: dict[str, int | None] = {}
+        for route in self._routes:
+            with suppress(NotThere):
+                found[route.name] = await route_start(client, route.name) or None
+        return found
+
+    async def _watch_store(self, client: Client, starts: Mapping[str, int | None]) -> None:
+        """Look for what was declared whenever the broker is back, and now and then for a route that is missing.
 
         Raises:
-            ConnectionLost: it has lost its store. What is known here of sequences is wrong then: start over.
+            ConnectionLost: it has another store. What is known here of sequences is wrong then: start over.
         """
         backoff = Backoff(first=0.25, most=5.0)
         while True:
-            await self._returned.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(REFUSED_AGAIN if len(starts) < len(self._routes) else None):
+                    await self._returned.wait()
             self._returned.clear()
             try:
                 lost = await self._declare(client)
+                # Or another worker was faster, or the store is an older copy.
+                lost = lost or await self._starts(client) != starts
             except Temporary:
                 self._returned.set()  # JetStream is not up yet
                 await backoff.pause()
                 continue
             if lost:
-                msg = "the broker has lost its store; starting over"
+                msg = "the broker has another store, or a route that was missing; starting over"
                 raise ConnectionLost(msg)
 
     def _units(self, client: Client, starts: Mapping[str, int | None], watch: EndWatch) -> Iterator[Unit]:
         for route in self._routes:
+            if route.name not in starts:
+                continue
             ends = RouteEnds(watch, takes(route.subjects))
             for partition in range(PARTITIONS):
                 run = partial(self._deliver, client, route, partition, starts[route.name], ends)
