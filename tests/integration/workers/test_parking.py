@@ -18,7 +18,7 @@ from sitewire.schemas.hole import Hole, HoleName
 from sitewire.schemas.receipt import StreamKey
 from sitewire.schemas.record import Kind, Record, RecordClass
 from sitewire.schemas.subject import RunKey, Subject, new_writer
-from sitewire.workers import detour, gaps, parking, point, route, run_delivery
+from sitewire.workers import detour, gaps, parking, point, route, run_delivery, way_back
 from sitewire.workers.parked_book import ParkedBook
 from sitewire.workers.parked_run import ParkedRun, parked_key
 from sitewire.workers.point import Point
@@ -207,7 +207,7 @@ async def test_a_run_that_waits_for_much_stops_nobody_and_gets_what_comes_late(
         await send(client, 0, 10)
         for at in range(100, 1100, 100):
             await send(client, at, at + 100)
-        assert (await parked(bucket)).reason == run_delivery.MISSING
+        assert (await parked(bucket)).reason == way_back.MISSING
         for at in range(1100, 1500, 100):
             await send(client, at, at + 100)
         await send(client, 10, 100)
@@ -311,10 +311,10 @@ async def test_a_run_that_waits_for_what_is_missing_stays_parked_whoever_dies_me
         await parked(bucket)
         place.broken.clear()
         async with asyncio.timeout(20):
-            while (await parked(bucket)).reason != run_delivery.MISSING:
+            while (await parked(bucket)).reason != way_back.MISSING:
                 await asyncio.sleep(0.01)
     entry = await parked(bucket)
-    assert (entry.sequence, entry.reason) == (first, run_delivery.MISSING)
+    assert (entry.sequence, entry.reason) == (first, way_back.MISSING)
     async with running():
         await send(client, 0, 10)
         await place.until(RUN, KEY, 20)

@@ -32,6 +32,7 @@ from sitewire.workers.reporting import Reporter
 from sitewire.workers.route_context import RouteContext
 from sitewire.workers.suspicions import Suspicions, Unreadable
 from sitewire.workers.trouble import Trouble
+from sitewire.workers.way_back import MISSING, Turn, WayBack
 from sitewire.workers.writing import RunWriter
 
 IDLE = 60.0  # seconds without a message until a run is closed in the sink; the next message opens it again
@@ -39,8 +40,6 @@ TRY_AGAIN = 30.0  # seconds at most between two attempts of a parked run
 
 HANGS = "an attempt to write has not come back"
 REFUSING = "the tracker refuses many of its records, which are found one by one"
-MISSING = "it waits for indexes that are missing"
-CATCHING_UP = "it is catching up"
 
 _logger = logging.getLogger("sitewire.worker")
 
@@ -70,6 +69,15 @@ class RunDelivery:
         self._writer = RunWriter(run, experiment, context, self._reporter, self.trouble, self._patience)
         self._suspicions = Suspicions(run, context, self._positions)
         self._conclusion = Conclusion(run, context)
+        self._way_back = WayBack(
+            self._detour,
+            self._holding,
+            self.trouble,
+            context.lot.trying,
+            open_run=lambda: self._writer.write(()),
+            deliver=self._deliver,
+            tell=self._tell,
+        )
         self._backoff = Backoff(first=0.5, most=TRY_AGAIN)
         self._stopping = asyncio.Event()
 
@@ -201,49 +209,25 @@ class RunDelivery:
         await self._tell_if_due()
 
     async def _come_back(self) -> None:
-        """Try once to write what the stream has next; be an ordinary run again when nothing is left of it."""
+        """Take one turn on the way back from where it is parked."""
         if self._stopping.is_set():
             self.ended = True
             return
-        self._holding.came.clear()
-        try:
-            async with self._context.lot.trying.one():
-                await self._writer.write(())  # opens it: while that fails nothing needs to be read
-                await self._detour.prepare()
-                moved = await self._detour.read_on()
-                await self._deliver()
-            if not self._detour.behind:
-                await self._tell()
-            await self._leave_or_go_on(moved=moved)
-        except GivenUp:
-            await self._turn_back(self.trouble.text)
-        except BrokerError as error:
-            self.trouble.met(str(error))
-            await self._turn_back(self.trouble.text)
+        turn = await self._way_back.turn()
+        if turn is Turn.FAILED:
+            await _rest(self._backoff.draw(), self._stopping)
+            return
+        self._backoff.reset()
+        if turn is Turn.WAITING:
+            await _rest(LOOK_AGAIN, self._holding.came)
+        elif turn is Turn.BACK:
+            self._arrive()
 
-    async def _leave_or_go_on(self, *, moved: bool) -> None:
-        if await self._detour.leave():
-            self._conclusion.worth_a_look = True  # it may have ended meanwhile
+    def _arrive(self) -> None:
+        self._conclusion.worth_a_look = True  # it may have ended meanwhile
+        if not self._stopping.is_set():
             self._patience.regain()
-            if self._stopping.is_set():
-                self._patience.lose()
-            _logger.info("%s: it is back; %d messages were read again", self._name, self._detour.read)
-        elif self._detour.full:
-            await self._turn_back(MISSING)  # what is held waits for something that may not come for long
-        else:
-            self._backoff.reset()
-            self._detour.trust()
-            await self._detour.note(MISSING if self._holding.held else CATCHING_UP)
-            if not moved:
-                await _rest(LOOK_AGAIN, self._holding.came)
-
-    async def _turn_back(self, reason: str | None) -> None:
-        self._detour.turn_back()
-        try:
-            await self._detour.note(reason)
-        except BrokerError as error:
-            self.trouble.met(str(error))
-        await _rest(self._backoff.draw(), self._stopping)
+        _logger.info("%s: it is back; %d messages were read again", self._name, self._detour.read)
 
     async def _wait(self) -> None:
         """Wait for messages, for what is due, or for the end."""
