@@ -172,13 +172,6 @@ def watching_served(provider: Any, run: str, interval: float = RELOAD_INTERVAL) 
 
 
 @contextmanager
-def watching_data_server(logdir: Path, run: str) -> Iterator[LiveReader]:
-    """Watch a run through a data server of its own; ``run`` is its folder, relative to the log directory."""
-    with data_server(logdir) as provider, watching_served(provider, run) as reader:
-        yield reader
-
-
-@contextmanager
 def _in_thread(reader: LiveReader) -> Iterator[LiveReader]:
     failures: list[BaseException] = []
 

@@ -23,7 +23,7 @@ FEW = [
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 
-@pytest.mark.parametrize("case", every() if FULL else FEW, ids=str)
+@pytest.mark.parametrize("case", [*every()] if FULL else FEW, ids=str)
 def test_a_worker_that_dies_or_stops_at_a_point_loses_and_doubles_nothing(
     stage: Scene, case: Case, note: Callable[[object, Finding], Finding]
 ) -> None:
