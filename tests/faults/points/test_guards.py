@@ -38,7 +38,7 @@ def test_without_the_index_check_what_comes_again_is_doubled(tmp_path: Path) -> 
 
 
 def test_without_the_partition_lock_a_stopped_owner_doubles_what_its_successor_wrote(tmp_path: Path) -> None:
-    case = Case(Point.BATCH_TORN, SIGSTOP, 2, linger=4.0)
+    case = Case(Point.BATCH_TORN, SIGSTOP, 2, followed=True)
     finding = found(tmp_path, "partition_lock", lambda broken: play(broken, case, PATIENCE))
     assert finding.verdict.duplicated
 

@@ -51,7 +51,7 @@ class Case:
         workers: how many there are. Of one, what is killed is started again; of several, the others take over.
         takeover: it happens to the worker that has just taken over from one that was killed.
         served: what looks on is TensorBoard's data server, not its Python reader.
-        linger: seconds that it stays stopped when others have taken it for dead.
+        followed: it stays stopped until somebody has caught up with its work, which only a missing lock lets happen.
     """
 
     point: Point
@@ -59,7 +59,7 @@ class Case:
     workers: int = 2
     takeover: bool = False
     served: bool = False
-    linger: float = 0.0
+    followed: bool = False
 
     def __str__(self) -> str:
         what = "killed" if self.number is SIGKILL else "stopped"
@@ -75,16 +75,18 @@ def play(scene: Scene, case: Case, patience: float = PATIENCE) -> Finding:
             _after_a_first_death(scene, case, running)
         else:
             _provoke(scene, case, running)
-        see_through(scene, case)
+        see_through(scene, case, running)
         running.wait_until_caught_up()
     return running.finding
 
 
-def see_through(scene: Scene, case: Case) -> None:
+def see_through(scene: Scene, case: Case, running: Load) -> None:
     """Wait for the catch; let a stopped one go on when its lease is past; of nobody left, start another."""
     caught = scene.wait_for_catch()
     if case.number is SIGSTOP:
-        _wait_until_taken_for_dead(scene, case, caught)
+        _wait_until_taken_for_dead(scene, caught)
+        if case.followed:
+            running.wait_until_caught_up()
         caught.send(signal.SIGCONT)
         if case.point in LEAVING:
             assert caught.wait() == 0, caught.output
@@ -121,10 +123,9 @@ def _set(scene: Scene, case: Case, times: int = 1) -> None:
     scene.trap.set(case.point, case.number, times)
 
 
-def _wait_until_taken_for_dead(scene: Scene, case: Case, caught: Process) -> None:
+def _wait_until_taken_for_dead(scene: Scene, caught: Process) -> None:
     if sum(not worker.halted for worker in scene.workers):
         until(lambda: caught.pid not in scene.members(), scene.site.logs)
-        time.sleep(case.linger)
     else:
         time.sleep(LEASE * 1.3)  # nobody is there to say so
 

@@ -33,7 +33,7 @@ def parked(scene: Scene, case: Case, patience: float = PATIENCE) -> Finding:
         if case.point is Point.RUN_PARKED:
             scene.trap.set(case.point, case.number)
             scene.keep(case.workers)
-            see_through(scene, case)
+            see_through(scene, case, running)
             obstacle.unlink()
         else:
             scene.keep(case.workers)
@@ -41,7 +41,7 @@ def parked(scene: Scene, case: Case, patience: float = PATIENCE) -> Finding:
             until(lambda: scene.ask(_any_parked), scene.site.logs)
             scene.trap.set(case.point, case.number)
             obstacle.unlink()
-            see_through(scene, case)
+            see_through(scene, case, running)
         running.wait_until_caught_up()
     return running.finding
 
@@ -51,7 +51,7 @@ def refused(scene: Scene, case: Case, patience: float = PATIENCE) -> Finding:
     with load(scene.site, scene.trackers, f"refused-{next(_numbers)}", patience=patience) as running:
         scene.trap.set(case.point, case.number)
         scene.keep(case.workers)
-        see_through(scene, case)
+        see_through(scene, case, running)
     finding, letters = running.finding, len(running.trainers) * len(scene.trackers)
     if (counted := sum(row["dead_letters"] for row in running.rows)) != letters:
         finding.complaints.append(f"{counted} dead letters are counted, not {letters}")
@@ -67,7 +67,7 @@ def unreadable(scene: Scene, case: Case, patience: float = PATIENCE) -> Finding:
         running.wait_until_visible(BEGUN)
         scene.trap.set(case.point, case.number)
         scene.ask(lambda client: _send_torn(client, torn))
-        see_through(scene, case)
+        see_through(scene, case, running)
         until(lambda: len(_ended(scene, torn)) == len(scene.trackers), scene.site.logs)
         running.wait_until_caught_up()
     for row in _ended(scene, torn):
