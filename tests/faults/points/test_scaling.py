@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240 + 12 * PHASE)]
 
 
 class Lag:
-    """How long a point of the watched run takes from the log call to a live reader, which looks every 0.2 s.
+    """How long a point of the watched run takes from the log call to a live reader, which looks four times a second.
 
     Attributes:
         seconds: one for each look at what is logged.

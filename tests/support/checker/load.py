@@ -22,11 +22,11 @@ from support.verdict import NOTHING, Verdict
 
 SITES: Final = ("a", "b. c")
 ENOUGH: Final = 10**9  # points: until told to stop
-RATE: Final = 2000  # points a second of all runs together
+RATE: Final = 1200  # points a second of all runs together
 MOST_RUNS: Final = 100  # of a load: each has a seed of its own
 NO_VARIABLES: Final[Mapping[str, str]] = {}
 MOST_SHOWN: Final = 4  # complaints of a finding in its line
-LOOK_INTERVAL: Final = 0.2  # seconds between two looks of a live reader: there is one a run
+LOOK_INTERVAL: Final = 0.25  # seconds between two looks of a live reader: there is one a run
 
 Row = Mapping[str, Any]
 
