@@ -12,6 +12,7 @@ from nats.js.api import ConsumerInfo
 from sitewire.broker_config.consumers import existing_consumers, routes_of
 from sitewire.broker_config.count import count_messages
 from sitewire.broker_config.errors import NotThere, mapped_errors
+from sitewire.broker_config.jetstream_api import STREAM_MISSING, ask_unless
 from sitewire.broker_config.model import Config, Route
 from sitewire.broker_config.names import (
     ACCOUNTS_STREAM,
@@ -101,7 +102,9 @@ async def read_health(client: Client, config: Config) -> Health:
     Raises:
         BrokerError: it could not be read; ``NotThere`` before ``broker apply`` or a worker has made the streams.
     """
-    streams = [await _stream(client, name) for name in (METRICS_STREAM, ACCOUNTS_STREAM, RECEIPTS_STREAM)]
+    names = [METRICS_STREAM, ACCOUNTS_STREAM, RECEIPTS_STREAM]
+    names += [name for name in (DEAD_STREAM, RETRIES_STREAM) if await _is_there(client, name)]
+    streams = [await _stream(client, name) for name in names]
     workforce = await read_workers(client)
     routes = [await _route(client, route, workforce) for route in config.routes]
     planned = {route.name for route in config.routes}
@@ -123,6 +126,11 @@ async def read_backlogs(client: Client, config: Config) -> dict[str, int | None]
         again = await _lag_of_retries(client, route)
         backlogs[route.name] = _lag(found) + again if len(found) == PARTITIONS else None
     return backlogs
+
+
+async def _is_there(client: Client, name: str) -> bool:
+    """Whether a broker that was set up by an earlier version has the stream."""
+    return await ask_unless(client, f"STREAM.INFO.{name}", None, STREAM_MISSING) is not None
 
 
 async def _stream(client: Client, name: str) -> StreamHealth:
