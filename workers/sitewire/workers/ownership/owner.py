@@ -23,7 +23,7 @@ from sitewire.workers.ownership.errors import Evicted
 from sitewire.workers.ownership.hints import Hints
 from sitewire.workers.ownership.kernel import is_gone, this_kernel
 from sitewire.workers.ownership.lease import TRIMMER, UNIT_KEYS, WORKER_KEYS, WorkerLease
-from sitewire.workers.ownership.member import Membership
+from sitewire.workers.ownership.member import LEAVE_TIMEOUT, Membership
 from sitewire.workers.ownership.said import SaidOnce
 from sitewire.workers.ownership.tenure import Tenure
 from sitewire.workers.ownership.unit import Unit
@@ -54,13 +54,15 @@ class Owner:
             BrokerError: the client is closed.
         """
         kernel = await asyncio.to_thread(this_kernel)
-        while not stop.is_set():
-            heed_cancellation()
-            life = _Life(self._client, self._units, self._said, kernel)
-            try:
-                await life.run(stop)
-            except* Evicted as errors:
-                _logger.warning("%s; what it had is dropped, and it joins anew", errors.exceptions[0])
+        # Tenures are no part of a life: one that cannot end, because a write hangs, must not keep it from the next.
+        async with asyncio.TaskGroup() as tenures:
+            while not stop.is_set():
+                heed_cancellation()
+                life = _Life(self._client, self._units, self._said, kernel)
+                try:
+                    await life.run(stop, tenures)
+                except* Evicted as errors:
+                    _logger.warning("%s; what it had is dropped, and it joins anew", errors.exceptions[0])
 
 
 class _Life:
@@ -78,11 +80,11 @@ class _Life:
         self._known: set[str] | None = None
         self._tenures: dict[str, tuple[Tenure, asyncio.Task[None]]] = {}
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event, tenures: asyncio.TaskGroup) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 keeping = group.create_task(self._member.keep(), name="renew the lease")
-                looking = group.create_task(self._look_on(group), name="look at the leases")
+                looking = group.create_task(self._look_on(tenures), name="look at the leases")
                 await stop.wait()
                 looking.cancel()
                 await asyncio.wait([looking])  # or it could take more behind the back of who hands over
@@ -90,7 +92,16 @@ class _Life:
                 await self._hand_over()
                 keeping.cancel()
         finally:
+            await self._drop()
             await self._member.leave()
+
+    async def _drop(self) -> None:
+        """End what was not handed over; what takes long goes on ending, and its sink keeps others out."""
+        tasks = [task for _, task in self._tenures.values()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=LEAVE_TIMEOUT)
 
     async def _hand_over(self) -> None:
         for tenure, _ in self._tenures.values():
