@@ -240,6 +240,31 @@ async def test_runs_that_fail_together_do_not_fill_their_partition(
         assert place.indexes[run, KEY] == list(range(500))
 
 
+async def test_runs_that_hang_together_do_not_fill_their_partition(
+    client: Client, place: Place, running: Running, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route, "MOST_WAITING", 20_000)
+    monkeypatch.setattr(parking, "STANDS_STILL", 0.1)
+    monkeypatch.setattr(parking, "HANGS_AFTER", 3600.0)
+    good, *hanging = neighbours(21)
+    gate = asyncio.Event()
+    place.gates |= dict.fromkeys(hanging, gate)
+    for at in range(0, 500, 100):
+        for run in hanging:
+            await send(client, at, at + 100, run=run)
+    await send(client, 0, 10, run=good)
+    async with running():
+        await place.until(good, KEY, 10)
+        assert len(await bucket.all()) > 10
+        gate.set()
+        for run in hanging:
+            await place.until(run, KEY, 500)
+        await back(bucket)
+        await acknowledged(client)
+    for run in hanging:
+        assert place.indexes[run, KEY] == list(range(500))
+
+
 async def test_a_new_owner_goes_on_with_a_parked_run_of_which_nothing_comes_any_more(
     client: Client, place: Place, running: Running, bucket: Bucket
 ) -> None:

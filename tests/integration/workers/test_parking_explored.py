@@ -39,7 +39,8 @@ class Death(BaseException):
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, value in [
-        (parking, "PARK_AFTER", 0.02), (parking, "HANGS_AFTER", 0.05), (parking, "LOOK_EVERY", 0.01),
+        (parking, "PARK_AFTER", 0.02), (parking, "HANGS_AFTER", 0.05), (parking, "STANDS_STILL", 0.05),
+        (parking, "LOOK_EVERY", 0.01),
         (run_delivery, "TRY_AGAIN", 0.05), (detour, "MOVE_EVERY", 0.0), (detour, "READ_BYTES", 2000),
         (gaps, "LOOK_AGAIN", 0.02), (run_delivery, "LOOK_AGAIN", 0.02), (route, "MOST_WAITING", 20_000),
         (route, "STOP_TIMEOUT", 0.1),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sitewire.workers.parking import HANGS_AFTER, LARGE, MANY, PARK_AFTER, Standstill
+from sitewire.workers.parking import HANGS_AFTER, LARGE, MANY, PARK_AFTER, STANDS_STILL, Standstill
 
 LITTLE, MOMENT = 1000, 0.01
 
@@ -37,12 +37,17 @@ def test_one_that_fails_for_long_is_in_the_way_if_another_has_passed_it_since() 
     assert not run(failing=PARK_AFTER).is_in_the_way(full=False)
 
 
-@pytest.mark.parametrize(("since", "expected"), [(HANGS_AFTER, True), (HANGS_AFTER / 2, False)])
-def test_an_attempt_that_lasts_too_long_hangs(since: float, expected: bool) -> None:
-    assert run(attempting=since, passed=MOMENT).is_in_the_way(full=False) is expected
-    assert run(attempting=since, size=LARGE).is_in_the_way(full=False) is expected
-    assert run(attempting=since).is_in_the_way(full=True) is expected
-    assert not run(attempting=since).is_in_the_way(full=False)
+def test_an_attempt_hangs_if_nothing_of_a_full_partition_is_delivered_meanwhile() -> None:
+    assert run(attempting=STANDS_STILL, passed=STANDS_STILL).is_in_the_way(full=True)
+    assert run(attempting=STANDS_STILL).is_in_the_way(full=True)
+    assert not run(attempting=STANDS_STILL, passed=MOMENT).is_in_the_way(full=True)  # all are slow
+    assert not run(attempting=STANDS_STILL / 2, passed=STANDS_STILL).is_in_the_way(full=True)
+
+
+def test_an_attempt_that_lasts_where_there_is_room_delays_nobody_and_is_given_time() -> None:
+    assert not run(attempting=HANGS_AFTER / 2, passed=MOMENT, size=LARGE).is_in_the_way(full=False)
+    assert run(attempting=HANGS_AFTER, passed=MOMENT).is_in_the_way(full=False)
+    assert not run(attempting=HANGS_AFTER).is_in_the_way(full=False)
 
 
 def test_one_that_waits_for_what_is_missing_is_in_the_way_if_it_holds_much_or_there_is_no_room() -> None:

@@ -17,7 +17,8 @@ from sitewire.workers.parking_lot import ParkingLot
 from sitewire.workers.run_delivery import RunDelivery
 
 PARK_AFTER = 1.0  # seconds of failing
-HANGS_AFTER = 2.0  # seconds of one attempt; on a busy machine a sound one takes up to one
+STANDS_STILL = 2.0  # seconds in which nothing of a full partition was delivered: what is being attempted hangs
+HANGS_AFTER = 20.0  # seconds of one attempt where there is room; on a busy machine a sound one takes some
 LARGE: Final = 1024 * 1024  # bytes of one run's messages: a quarter of what its partition holds
 MANY: Final = MAX_ACK_PENDING // 4  # messages of one run
 LOOK_EVERY = 0.25  # seconds, while there are runs
@@ -58,9 +59,15 @@ class Standstill:
             return True
         if self.failing is not None and (large or (self.failing >= PARK_AFTER and self._passed(self.failing))):
             return True
-        if self.attempting is not None and self.attempting >= HANGS_AFTER:
-            return large or self._passed(self.attempting)
+        if self.attempting is not None and self._hangs(self.attempting, full=full):
+            return True
         return self.missing is not None and self.missing >= PARK_AFTER and large
+
+    def _hangs(self, attempting: float, *, full: bool) -> bool:
+        """Where there is room it delays nobody; and what is only slow must not be read twice."""
+        if full and attempting >= STANDS_STILL:
+            return self.passed is None or self.passed >= STANDS_STILL
+        return attempting >= HANGS_AFTER and (full or self._passed(attempting))
 
     def _passed(self, since: float) -> bool:
         return self.passed is not None and self.passed < since
@@ -106,7 +113,7 @@ class Parking:
         for delivery in self._runs():
             attempt = delivery.trouble.attempt
             await delivery.attend(hangs=attempt is not None and time.monotonic() - attempt >= HANGS_AFTER)
-        while (chosen := self._next()) is not None:
+        for chosen in self._in_the_way():
             heed_cancellation()
             await chosen.park()
         if time.monotonic() >= self._looked + LOOK_FOR_OTHERS:
@@ -154,16 +161,15 @@ class Parking:
             pass
         self._lot.called.clear()
 
-    def _next(self) -> RunDelivery | None:
-        """Return the largest of those in the way."""
+    def _in_the_way(self) -> list[RunDelivery]:
+        """Return all of them: each that stayed would fill the partition anew, and stop the others once more."""
         now, full = time.monotonic(), self._full()
         moved = max((delivery.moved for delivery in self._runs()), default=0.0)
-        found = [
+        return [
             delivery
             for delivery in self._runs()
             if not delivery.parked and _standstill(delivery, now, moved).is_in_the_way(full=full)
         ]
-        return max(found, key=lambda delivery: delivery.waiting, default=None)
 
 
 def _standstill(delivery: RunDelivery, now: float, moved: float) -> Standstill:
