@@ -143,7 +143,7 @@ class Worker:
             yield Unit(TRIMMER, "the trimmer", self._trim)
 
     async def _trim(self, stop: asyncio.Event, hold: Hold) -> None:
-        await Trimmer(self._config.broker.endpoint, self._config.keep, hold.left).run(stop)
+        await Trimmer(self._config.broker.endpoint, self._config.keep, hold.left, hold.works).run(stop)
 
     async def _deliver(
         self,

@@ -8,9 +8,15 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
+from sitewire.broker_config.model import Broker, Collect, Config
 from sitewire.broker_config.names import METRICS_STREAM
+from sitewire.workers.ownership.lease import TRIMMER
 from sitewire.workers.sinks.partition_lock import PartitionLock
-from support.crew import Crew, loaded, loads
+from sitewire.workers.trimmer import trimmer
+from sitewire.workers.trimmer.reading import StreamState
+from sitewire.workers.worker import Worker
+from support.crew import Crew, Hand, loaded, loads
+from support.nats import NatsServer
 
 pytestmark = pytest.mark.nats
 
@@ -38,3 +44,22 @@ async def test_a_consumer_that_is_not_there_stops_its_own_partition_only(crew: C
     await client.jsm().delete_consumer(METRICS_STREAM, UNIT)
     view = await crew.until(lambda view: view.units[UNIT].trouble)
     assert [name for name, unit in view.units.items() if unit.trouble] == [UNIT]
+
+
+async def test_a_fault_in_the_trimmer_is_not_named_any_more_when_it_works_again(
+    nats_server: NatsServer, crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults, read = [ValueError("a fault")], trimmer.read_state
+
+    async def read_or_fail(client: Client) -> StreamState:
+        if faults:
+            raise faults[0]
+        return await read(client)
+
+    monkeypatch.setattr(trimmer, "read_state", read_or_fail)
+    config = Config(tmp_path / "sitewire.yaml", Broker(url=nats_server.url), Collect(spool=tmp_path / "spool"), ())
+    hand = Hand(Worker(config))
+    await crew.until(lambda view: TRIMMER in view.units and view.units[TRIMMER].trouble == "a fault")
+    faults.clear()
+    await crew.until(lambda view: not view.units[TRIMMER].trouble)
+    await hand.stop()

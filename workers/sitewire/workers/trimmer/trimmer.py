@@ -67,16 +67,24 @@ class Trimmer:
         endpoint: the broker.
         keep: what stays.
         left: asked for the seconds for which nobody else can have taken this work over.
+        works: called when the broker has answered all that was asked.
 
     Attributes:
         state: what it does.
     """
 
-    def __init__(self, endpoint: Endpoint, keep: Keep, left: Callable[[], float] = lambda: math.inf) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        keep: Keep,
+        left: Callable[[], float] = lambda: math.inf,
+        works: Callable[[], None] = lambda: None,
+    ) -> None:
         self.state = TrimState.KEEPING
         self._endpoint = endpoint
         self._keep = keep
         self._left = left
+        self._works = works
         self._client: Client | None = None
         self._rarely_due = -math.inf
         self._stuck_since = math.inf
@@ -113,6 +121,7 @@ class Trimmer:
             await self.close()
             return RARELY
         self._trouble = ""
+        self._works()
         if stream.fullness < NEARLY_FULL:
             return PERIOD
         return max(SOON, min((time.monotonic() - began) / COST, RARELY))
