@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -18,6 +19,7 @@ from sitewire.workers.ownership.unit import Hold
 from sitewire.workers.pull import Pull
 
 FETCH_LIMIT = 8  # messages decoded before the loop sees to others
+SAID_AFTER = 3  # failures
 
 _logger = logging.getLogger("sitewire.worker")
 
@@ -39,6 +41,7 @@ class Retries:
     ) -> None:
         self._client = client
         self._route = route
+        self._partition = partition
         self._consumer = retry_consumer_name(route, partition)
         self._sink = sink
         self._hold = hold
@@ -56,14 +59,15 @@ class Retries:
             BrokerError: the connection is closed.
         """
         backoff = Backoff(first=0.5, most=10.0)
-        while True:
+        for failures in itertools.count(1):
             heed_cancellation()
             try:
                 await self._fetch(room, hand_out)
             except BrokerError as error:
                 if self._client.is_closed:
                     raise
-                self._say(f"its retries: {error}; trying again")
+                if failures == SAID_AFTER:  # what concerns all of the broker, the metrics' pull has said by then
+                    self._say(f"partition {self._partition}, its retries: {error}; trying again")
             await backoff.pause()
 
     async def _fetch(self, room: Callable[[], Awaitable[None]], hand_out: Callable[[Arrival], None]) -> None:
