@@ -22,6 +22,7 @@ from sitewire.broker_config.names import (
     RECEIPTS_STREAM,
     RETRIES_STREAM,
     consumer_name,
+    parse_consumer_name,
     retry_consumer_name,
     stored_filters,
 )
@@ -160,7 +161,7 @@ def _lag(infos: Sequence[ConsumerInfo]) -> int:
 async def _route(client: Client, route: Route, workforce: Workforce) -> RouteHealth:
     infos = await _consumers(client, route)
     lag = _lag(infos)
-    oldest = [await _oldest(client, route, number, info) for number, info in enumerate(infos)] if lag else []
+    oldest = [await _oldest(client, route, info) for info in infos] if lag else []
     owners = workforce.partitions(route.name)
     taken = sum(bool(partition.worker) for partition in owners)
     lag += await _lag_of_retries(client, route)
@@ -172,12 +173,13 @@ async def _lag_of_retries(client: Client, route: Route) -> int:
     return _lag(await _consumers(client, route, RETRIES_STREAM, retry_consumer_name))
 
 
-async def _oldest(client: Client, route: Route, partition: int, info: ConsumerInfo) -> float:
+async def _oldest(client: Client, route: Route, info: ConsumerInfo) -> float:
     """Return the age of the first message above the consumer's ack floor, in seconds."""
-    if not (info.num_pending or info.num_ack_pending) or info.ack_floor is None:
+    named = parse_consumer_name(info.name)
+    if named is None or not (info.num_pending or info.num_ack_pending) or info.ack_floor is None:
         return 0.0
     ages = [0.0]
-    for pattern in stored_filters(route.subjects, partition):
+    for pattern in stored_filters(route.subjects, named[1]):
         try:
             with mapped_errors():
                 found = await client.jsm().get_msg(

@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 
 from nats.aio.client import Client
 
@@ -167,7 +168,8 @@ class _Life:
             held = view.units.get(name)
             if held is not None and held.worker == self._member.id:
                 tenure.claim.seen(view.revisions[UNIT_KEYS + name], held)
-                await tenure.claim.say(tenure.trouble)
+                with suppress(Conflict):  # it was handed over meanwhile; the next look shows it
+                    await tenure.claim.say(tenure.trouble)
             elif not tenure.ended.is_set():
                 _logger.warning("%s: somebody else has it", self._units[name].title)
                 task.cancel()

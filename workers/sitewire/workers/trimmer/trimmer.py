@@ -114,8 +114,8 @@ class Trimmer:
             client = await self._connected()
             stream = await self._trim(client, by_age=rarely)
             if rarely:
+                self._rarely_due = began + RARELY  # whatever becomes of the retries: the metrics do not wait for them
                 await trim_retries(client)
-                self._rarely_due = began + RARELY
         except BrokerError as error:
             self._say_once(error)
             await self.close()
