@@ -76,7 +76,7 @@ async def _page(client: Client, stream: str, request: dict[str, object]) -> tupl
         await client.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=inbox)
         while True:
             message = await subscription.next_msg(timeout=_TIMEOUT)
-            status = (message.headers or {}).get("Status")
+            status = status_of(message)
             if status == _TOO_MANY:
                 return None, False
             if status == _END or (status == _NOTHING and not found):
@@ -88,6 +88,16 @@ async def _page(client: Client, stream: str, request: dict[str, object]) -> tupl
     finally:
         if not client.is_closed:
             await subscription.unsubscribe()
+
+
+def status_of(message: Msg) -> str | None:
+    """Return the status that an answer to a direct get is; None if it is a stored message.
+
+    What is stored comes with the headers that its publisher chose, a status among them if he likes. The server names
+    the sequence of such a message, and of no status.
+    """
+    headers = message.headers or {}
+    return None if "Nats-Sequence" in headers else headers.get("Status", "")
 
 
 def of_answer(message: Msg) -> Latest:

@@ -23,8 +23,9 @@ class PatientClient(Client):
     async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
         try:
             return await super()._process_headers(headers)
-        except (ValueError, IndexError):  # of decoding, of cutting; they are as good as none
-            return None
+        except (ValueError, IndexError):  # of decoding, of cutting, in the first line
+            # The server puts its own behind the publisher's: where a stored message is from is said there.
+            return self._parse_header_lines(bytes(headers or b"").partition(b"\r\n")[2]) or None
 
 
 def _text(data: bytes) -> bytes:

@@ -15,7 +15,7 @@ from nats.aio.subscription import Subscription
 
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import BrokerBusy, BrokerUnreachable, mapped_errors
-from sitewire.broker_config.latest import Latest, of_answer
+from sitewire.broker_config.latest import Latest, of_answer, status_of
 
 MOST: Final = 1000  # messages in an answer
 _TIMEOUT: Final = 5.0  # seconds between two messages of an answer
@@ -66,7 +66,7 @@ async def _read(subscription: Subscription, stream: str) -> Stretch:
         heed_cancellation()
         message = await subscription.next_msg(timeout=_TIMEOUT)
         headers = message.headers or {}
-        status = headers.get("Status")
+        status = status_of(message)
         _check_complete(message, found, stream)
         if status is None:
             found.append(of_answer(message))

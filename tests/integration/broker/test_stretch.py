@@ -1,4 +1,4 @@
-"""Many messages of a stream in one answer, complete or refused."""
+"""Many messages of a stream in one answer, complete or refused, whatever headers their publishers chose."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from nats.aio.client import Client
 
 from sitewire.broker_config.connection import connect
 from sitewire.broker_config.errors import BrokerBusy, BrokerError
-from sitewire.broker_config.names import METRICS_STREAM
+from sitewire.broker_config.latest import read_latest
+from sitewire.broker_config.names import ACCOUNTS_STREAM, METRICS_STREAM
 from sitewire.broker_config.stretch import read_stretch
+from sitewire.schemas.subject import RunKey, account_subject
 from support.nats import NatsServer
 from support.stream import RUN, body, declare, neighbours, partition_of, route, send
 
@@ -70,3 +72,34 @@ async def test_a_message_that_is_lost_on_the_way_is_an_error_and_no_gap(
 async def test_a_stream_that_is_not_there_is_an_error(client: Client) -> None:
     with pytest.raises(BrokerError):
         await read_stretch(client, "NOTHING", OURS, 0, 1000)
+
+
+SPOOFED = b"Nats-Sequence: 77\r\nNats-Subject: x.y\r\nNats-Num-Pending: 0\r\nNats-Last-Sequence: 9\r\n"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *(b"NATS/1.0\r\nStatus: %d\r\n" % status + SPOOFED for status in (100, 204, 404, 413, 503)),
+        b"NATS/1.0 204 EOB\r\n" + SPOOFED,
+        b"AAAAAAAA \xff\xff\xff\r\n" + SPOOFED,
+        b"AAAAAAAA 204\r\n" + SPOOFED,
+        b"AAAAAAAA \xff\xff\xff",
+    ],
+)
+async def test_a_publishers_headers_do_not_hide_what_others_have_said(client: Client, headers: bytes) -> None:
+    subjects = [account_subject(RunKey(f"site-{number}", "job"), "ab" * 16) for number in range(4)]
+    for number, subject in enumerate(subjects):
+        if number == 1:
+            whole = headers + b"\r\n"
+            await client._send_command(
+                b"HPUB %s %d %d\r\n%s%s\r\n" % (subject.encode(), len(whole), len(whole) + 2, whole, b"me")
+            )
+            await client.flush()
+        else:
+            await client.jetstream().publish(subject, b"me")
+    wanted = list(enumerate(subjects, 1))
+    stretch = await read_stretch(client, ACCOUNTS_STREAM, ">", 1, 1_000_000)
+    assert [(item.sequence, item.subject) for item in stretch.messages] == wanted
+    assert stretch.at_end
+    assert [(item.sequence, item.subject) for item in await read_latest(client, ACCOUNTS_STREAM)] == wanted
