@@ -12,9 +12,10 @@ from sitewire.broker_config.names import RETRIES_STREAM, retry_consumer_name
 from sitewire.schemas.codec import encode_envelope, pack_record
 from sitewire.schemas.receipt import StreamKey
 from sitewire.schemas.retry import RetryOf, RetrySubject, encode_retry, new_retry_writer
+from sitewire.workers import route
 from sitewire.workers.errors import SinkUnavailable
 from support.memory_sink import Place, Running
-from support.stream import RUN, SCALARS, WRITER, acknowledged, partition_of, scalar, send
+from support.stream import RUN, SCALARS, WRITER, acknowledged, neighbours, partition_of, scalar, send
 
 pytestmark = pytest.mark.nats
 
@@ -146,3 +147,25 @@ async def test_a_place_that_fails_gets_the_retry_when_it_is_mended(
     async with running():
         await settled(client)
     assert place.indexes[RUN, KEY] == [0]
+
+
+async def test_retries_of_a_run_that_fails_leave_room_for_what_the_others_log(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route, "MOST_WAITING", 2000)
+    monkeypatch.setattr(route, "MOST_AGAIN", 2000)
+    (other,) = neighbours(1)
+    place.broken.add(RUN)  # nothing of it comes from the metrics, so it is not parked
+    for first in range(0, 400, 50):
+        await retry(client, first, range(first, first + 50))
+    async with running():
+        while place.failures < 3:
+            await asyncio.sleep(0.01)
+        for first in range(0, 100, 10):
+            await send(client, first, first + 10, run=other)
+        async with asyncio.timeout(10):
+            await place.until(other, StreamKey(WRITER, SCALARS), 100)
+        place.broken.clear()
+        await place.until(RUN, KEY, 400)
+        await settled(client)
+    assert place.indexes[RUN, KEY] == list(range(400))

@@ -35,13 +35,18 @@ class Holding:
 
     @property
     def size(self) -> int:
-        """Bytes of the messages that are here and not committed."""
-        return sum(arrival.size for arrival in (*self._inbox, *self._again, *self.held))
+        """Bytes of the messages that are here and not committed, without retries."""
+        return sum(arrival.size for arrival in self._inbox) + self.held_size
 
     @property
     def held_size(self) -> int:
-        """Bytes of the messages in work."""
-        return sum(arrival.size for arrival in self.held)
+        """Bytes of the messages in work, without retries."""
+        return sum(arrival.size for arrival in self.held if not arrival.again)
+
+    @property
+    def again_size(self) -> int:
+        """Bytes of the retries that are here and not committed."""
+        return sum(arrival.size for arrival in (*self._again, *self.held) if arrival.again)
 
     @property
     def unread(self) -> Collection[Arrival]:

@@ -36,6 +36,7 @@ from sitewire.workers.stream import Stream
 
 FETCH_LIMIT = 8  # messages decoded before the loop sees to others; a full one takes about 2 ms
 MOST_WAITING = 4 * 1024 * 1024  # bytes of a partition's messages in work; decoded they take about five times that
+MOST_AGAIN = 1024 * 1024  # bytes of a partition's retries, beside these
 MANY_WAITING = MAX_ACK_PENDING // 2  # messages; with those on their way it is the most that the server gives
 MOST_SUSPECTED = MAX_ACK_PENDING // 4  # unreadable messages that are looked into; what is more is terminated at once
 UNKNOWN_EXPERIMENT = "default"  # of a run of which nothing readable has come; its account says which it is
@@ -107,7 +108,7 @@ class RoutePartition:
                 parking = Parking(self._context.lot, self._deliveries, self._is_full, partial(self._delivery, group))
                 attending = group.create_task(parking.run(), name=f"attend to parked runs of {self._consumer}")
                 fetching = group.create_task(self._fetch(group, parking), name=f"fetch {self._consumer}")
-                again = self._retries.run(self._wait_for_room, partial(self._hand_out_again, group))
+                again = self._retries.run(self._wait_for_room_again, partial(self._hand_out_again, group))
                 retrying = group.create_task(again, name=f"fetch retries of {self._consumer}")
                 keeping = group.create_task(self._keep_alive(), name=f"keep alive {self._consumer}")
                 with self._listening(group):
@@ -224,6 +225,11 @@ class RoutePartition:
 
     async def _wait_for_room(self) -> None:
         while sum(delivery.waiting for delivery, _ in self._runs.values()) >= MOST_WAITING:
+            self._settled.clear()
+            await self._settled.wait()
+
+    async def _wait_for_room_again(self) -> None:
+        while sum(delivery.waiting_again for delivery, _ in self._runs.values()) >= MOST_AGAIN:
             self._settled.clear()
             await self._settled.wait()
 

@@ -88,8 +88,16 @@ class RunDelivery:
 
     @property
     def waiting(self) -> int:
-        """Bytes of the messages that are here and not committed; what a parked run has read has a bound of its own."""
+        """Bytes of the messages that are here and not committed; what a parked run has read has a bound of its own.
+
+        Retries have one too: a run that fails, and of which nothing else comes, has nothing to be parked with.
+        """
         return self._holding.size - (self._holding.held_size if self.parked else 0)
+
+    @property
+    def waiting_again(self) -> int:
+        """Bytes of the retries that are here and not committed."""
+        return self._holding.again_size
 
     @property
     def messages(self) -> int:
