@@ -17,7 +17,8 @@ from sitewire.schemas.receipt import StreamKey
 from sitewire.schemas.record import Kind, Record, RecordClass
 from sitewire.schemas.retry import RetryOf, new_retry_writer
 from sitewire.schemas.subject import RunKey, Subject
-from sitewire.workers import gaps, run_delivery, setting_aside
+from sitewire.workers import gaps, point, route, run_delivery, setting_aside
+from sitewire.workers.point import Point
 from support.memory_sink import Place, Running
 from support.stream import (
     RUN,
@@ -289,6 +290,99 @@ async def test_so_many_of_them_that_the_server_would_give_no_others_are_let_go_o
     async with running():
         await place.until(RUN, KEY, 5)
     assert sum("cannot be read and is not kept" in record.message for record in caplog.records) == 7
+
+
+async def test_what_is_sent_again_in_part_leaves_the_rest_of_an_unreadable_message_a_damaged_hole(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(run_delivery, "LOOK_AGAIN", 0.05)
+    await send(client, 0, 10)
+    await junk(client)
+    await send(client, 20, 30)
+    await send(client, 10, 15)
+    await tell(client, {SCALARS: (30, 30, 0)})
+    async with running():
+        async with asyncio.timeout(10):
+            await place.until(RUN, KEY, 30)
+        await acknowledged(client)
+    assert place.indexes[RUN, KEY] == [*range(15), *range(20, 30)]
+    assert await notes(client) == [(15, 20)]
+
+
+async def test_what_comes_again_for_a_hole_that_is_noted_and_not_committed_stays_a_hole(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(run_delivery, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(run_delivery, "TRY_AGAIN", 0.1)
+    noted = asyncio.Event()
+
+    def break_it(at: Point) -> None:
+        if at is Point.HOLE_NOTED and not noted.is_set():
+            noted.set()
+            place.broken.add(RUN)
+
+    monkeypatch.setattr(point, "_handlers", [break_it])
+    await send(client, 0, 10)
+    await junk(client)
+    await send(client, 20, 30)
+    await tell(client, {SCALARS: (30, 30, 0)})
+    async with running() as owner:
+        await noted.wait()
+        delivery, _ = owner._runs[RUN]
+        await delivery.park()  # what is read anew knows nothing of the hole
+        await send(client, 10, 15)
+        place.broken.clear()
+        await place.until(RUN, KEY, 30)
+        await acknowledged(client)
+    assert (10, 20) in await notes(client)  # so that is what a retry of the message delivers
+    assert place.indexes[RUN, KEY] == [*range(10), *range(20, 30)]
+    assert (await receipt_of(client)).positions[KEY].holes == {HoleName.DAMAGED: 10}
+
+
+async def test_the_bytes_of_messages_that_wait_for_a_verdict_are_not_held(
+    client: Client, place: Place, running: Running
+) -> None:
+    await junk(client, data=b"junk" * 1000)
+    async with running() as owner:
+        while RUN not in owner._runs:
+            await asyncio.sleep(0.01)
+        delivery, _ = owner._runs[RUN]
+        (held,) = delivery._suspicions._last.values()
+        assert held.message.data == b""
+    assert [len(letter.data) for letter in await letters(client)] == [4000]
+
+
+async def test_of_a_parked_run_no_more_of_them_wait_than_there_are_numberings(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route, "KEEP_ALIVE", 0.05)
+    await send(client, 0, 5)
+    async with running() as owner:
+        place.gates[RUN] = asyncio.Event()
+        while RUN not in owner._runs or not owner._runs[RUN][0].messages:
+            await asyncio.sleep(0.01)
+        await owner._runs[RUN][0].park()
+        await junk(client, 5)
+        async with asyncio.timeout(10):
+            while len(await letters(client)) < 5 or await pending(client) != 1:
+                await asyncio.sleep(0.02)
+        place.gates[RUN].set()
+
+
+async def test_another_stream_may_have_another_message_under_the_number_of_one_that_is_kept(
+    client: Client, place: Place, running: Running
+) -> None:
+    generation = 0
+    await junk(client)
+    await send(client, 0, 5)
+    async with running(generation=lambda: generation) as owner:
+        await place.until(RUN, KEY, 5)
+        await ask(client, f"STREAM.PURGE.{DEAD_STREAM}")  # as if the store were an older one
+        generation = 1
+        while owner._aside._kept:
+            await asyncio.sleep(0.02)
 
 
 async def pending(client: Client) -> int:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from nats.aio.client import Client
 
+from sitewire.broker_config.errors import BrokerTimeout
 from sitewire.broker_config.jetstream_api import ask
 from sitewire.broker_config.latest import read_latest
 from sitewire.broker_config.names import DEAD_STREAM
@@ -14,6 +15,7 @@ from sitewire.schemas.codec import pack_record
 from sitewire.schemas.dead_letter import HoleNote, MessageLetter, Place, RecordLetter, decode_letter, encode_letter
 from sitewire.schemas.receipt import StreamKey
 from sitewire.workers import parking, point
+from sitewire.workers.dead_letters import DeadLetters
 from sitewire.workers.errors import BatchRefused
 from sitewire.workers.point import Point
 from support.memory_sink import Place as Tracker
@@ -203,3 +205,24 @@ async def test_a_sink_that_refuses_a_commit_is_bisected_as_well(
         await place.until(RUN, KEY, 5)
     assert place.indexes[RUN, KEY] == list(range(5))
     assert await refused(client) == []
+
+
+async def test_a_letter_whose_answer_is_lost_decides_all_the_same(
+    client: Client, place: Tracker, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(place, 3)
+    publish = DeadLetters._publish
+
+    async def lose_the_answer(self: DeadLetters, letter: RecordLetter) -> None:
+        await publish(self, letter)
+        refuse(place)  # and the tracker would take it now
+        monkeypatch.setattr(DeadLetters, "_publish", publish)
+        raise BrokerTimeout
+
+    monkeypatch.setattr(DeadLetters, "_publish", lose_the_answer)
+    await send(client, 0, 5)
+    async with running():
+        await place.until(RUN, KEY, 5)
+        await acknowledged(client)
+    assert await refused(client) == [3]
+    assert place.indexes[RUN, KEY] == [0, 1, 2, 4]

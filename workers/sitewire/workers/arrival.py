@@ -41,6 +41,11 @@ class Arrival:
         return StreamKey(self.envelope.writer, self.envelope.record_class)
 
     @property
+    def made(self) -> bool:
+        """Whether nobody sent it: it stands in the place of indexes that are gone."""
+        return not self.size
+
+    @property
     def again(self) -> bool:
         """Whether it is a retry: its sequence is one of another stream than the metrics'."""
         return self.subject.startswith(f"{RETRY}.")

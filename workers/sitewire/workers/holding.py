@@ -22,7 +22,7 @@ class Holding:
     Attributes:
         came: set when a message comes.
         held: in work: not committed, or waiting for what is missing.
-        last: per numbering, the stream sequence of the last message that is committed.
+        last: per numbering, the stream sequence of the last message that is committed, none before it waiting.
     """
 
     def __init__(self) -> None:
@@ -103,8 +103,13 @@ class Holding:
         """
         done = [arrival for arrival in self.held if arrival.envelope.end <= upto[arrival.key]]
         self.held = [arrival for arrival in self.held if arrival.envelope.end > upto[arrival.key]]
+        lowest: dict[StreamKey, int] = {}
+        for arrival in self.held:
+            lowest[arrival.key] = min(lowest.get(arrival.key, arrival.sequence), arrival.sequence)
         for arrival in done:
-            self.last[arrival.key] = max(self.last.get(arrival.key, 0), arrival.sequence)
+            # What was sent again lies behind those that wait: what they lack may lie before them.
+            if arrival.sequence <= lowest.get(arrival.key, arrival.sequence):
+                self.last[arrival.key] = max(self.last.get(arrival.key, 0), arrival.sequence)
         return done
 
     async def acknowledge(self, done: Iterable[Arrival], *, keep_last: bool) -> None:

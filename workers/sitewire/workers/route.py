@@ -165,6 +165,7 @@ class RoutePartition:
 
     def _forget_sequences(self) -> None:
         self._context.gaps.forget()
+        self._aside.forget()
         for delivery, _ in self._runs.values():
             delivery.forget_sequences()
 

@@ -16,6 +16,7 @@ from sitewire.broker_config.backoff import Backoff
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import BrokerError
 from sitewire.schemas.account import Account
+from sitewire.schemas.hole import HoleName
 from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.arrival import Arrival
@@ -67,7 +68,7 @@ class RunDelivery:
         self._reporter = Reporter(run, context, self.trouble)
         self._patience = Patience()
         self._writer = RunWriter(run, experiment, context, self._reporter, self.trouble, self._patience)
-        self._suspicions = Suspicions(run, context, self._positions)
+        self._suspicions = Suspicions(run, context, self._positions, self._fill)
         self._conclusion = Conclusion(run, context)
         self._way_back = WayBack(
             self._detour,
@@ -260,6 +261,8 @@ class RunDelivery:
             if plan.partial:
                 await self._tell_if_due()
                 continue
+            if plan.missing:  # a search can take long, and others may need the room
+                self.missing_since = self.missing_since or time.monotonic()
             filling = [arrival for gap in self._gaps(plan) for arrival in await self._fill(gap)]
             if not filling:
                 break
@@ -337,10 +340,16 @@ class RunDelivery:
 
     async def _fill(self, gap: Gap) -> list[Arrival]:
         try:
-            return await self._context.gaps.fill(gap)
+            found = await self._context.gaps.fill(gap)
         except BrokerError as error:
+            self._writer.doubt()
             self.trouble.met(f"indexes {gap.first} to {gap.end - 1} are missing: {error}")
             return []
+        for arrival in found:
+            for hole in arrival.envelope.holes:
+                if arrival.made and hole.name is HoleName.DAMAGED:
+                    self._writer.go_by(arrival.key, hole)
+        return found
 
 
 async def _rest(seconds: float, until: asyncio.Event) -> None:

@@ -40,6 +40,11 @@ class SettingAside:
         self._waiting: set[int] = set()
         self._kept: dict[int, None] = {}
 
+    def forget(self) -> None:
+        """After a reconnection the stream may be another, with other sequences."""
+        self._waiting.clear()
+        self._kept.clear()
+
     async def keep(self, message: Msg, error: SchemaError) -> Unreadable | None:
         """Publish the letter; return what is to be looked into before the message is terminated, if anything is.
 
@@ -53,6 +58,7 @@ class SettingAside:
                 await message.nak(delay=AGAIN_AFTER)
             return None
         reached(Point.MESSAGE_KEPT)
+        message.data = b""  # it may be held for long, and so may many others
         try:
             subject = sound(message.subject)
         except SubjectError:  # nobody's indexes

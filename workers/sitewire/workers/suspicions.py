@@ -26,6 +26,9 @@ MOST = 100  # of one run; what is more is terminated at once, and found when a l
 Positions = Callable[[str], Awaitable[Mapping[StreamKey, Position]]]
 """Opens the run, of an experiment, in the sink, and returns what is committed."""
 
+Fill = Callable[[Gap], Awaitable[list[Arrival]]]
+"""Finds what stands in the place of missing indexes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
@@ -57,12 +60,14 @@ class Suspicions:
         run: which.
         context: of its partition.
         positions: opens the run in the sink.
+        fill: finds what is missing.
     """
 
-    def __init__(self, run: RunKey, context: RouteContext, positions: Positions) -> None:
+    def __init__(self, run: RunKey, context: RouteContext, positions: Positions, fill: Fill) -> None:
         self._run = run
         self._context = context
         self._positions = positions
+        self._fill = fill
         self._last: dict[StreamKey, Unreadable] = {}
         self._done: list[Msg] = []
         self._due = 0.0
@@ -104,13 +109,14 @@ class Suspicions:
                 continue
             gap = await self._gap(unreadable, after(key))
             if gap is not None:
-                found += await self._context.gaps.fill(gap)
+                found += await self._fill(gap)
         await self._terminate()
         return found
 
     async def keep_alive(self) -> None:
         """Tell the server that these are worked on."""
-        for unreadable in self._last.values():
+        await self._terminate()  # of a parked run nobody looks, and they would come again and again
+        for unreadable in list(self._last.values()):
             with mapped_errors():
                 await unreadable.message.in_progress()
 
@@ -152,6 +158,6 @@ class Suspicions:
 
     async def _terminate(self) -> None:
         while self._done:
+            message = self._done.pop()  # if that fails it comes again
             with mapped_errors():
-                await self._done[-1].term()
-            self._done.pop()
+                await message.term()

@@ -13,9 +13,10 @@ from dataclasses import replace
 
 from sitewire.broker_config.backoff import Backoff
 from sitewire.broker_config.cancellation import heed_cancellation
-from sitewire.broker_config.errors import BrokerError
+from sitewire.broker_config.errors import BrokerError, StreamFull
 from sitewire.schemas.ending import Ending
 from sitewire.schemas.envelope import Envelope
+from sitewire.schemas.hole import Hole
 from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.arrival import Arrival
@@ -60,7 +61,7 @@ class RunWriter:
         self._sink: RunSink | None = None
         self._bases: dict[StreamKey, int] = {}
         self._bisecting = Bisecting()
-        self._decisions: Decisions | None = None  # read once: only we decide for as long as the run is ours
+        self._decisions: Decisions | None = None  # only we decide for as long as the run is ours
         self._going_on = False
         self._said = 0
 
@@ -129,6 +130,15 @@ class RunWriter:
             await self.close()
             await self._patience.pause(backoff)
 
+    def go_by(self, key: StreamKey, hole: Hole) -> None:
+        """Write nothing under the indexes of a hole that has been noted, whatever comes: a retry may deliver it."""
+        if self._decisions is not None:  # else it is read with the others
+            self._decisions.empty(key, hole)
+
+    def doubt(self) -> None:
+        """Read anew what is decided before the next write: a letter or note may be stored, and its answer lost."""
+        self._decisions = None
+
     async def close(self) -> None:
         """Close the run in the sink; the next write opens it again."""
         sink, self._sink = self._sink, None
@@ -172,7 +182,13 @@ class RunWriter:
         culprit = self._bisecting.refused(part, error.at)
         if culprit is None:
             return
-        await self._context.letters.refuse(self._run, self.experiment, culprit, error)
+        try:
+            await self._context.letters.refuse(self._run, self.experiment, culprit, error)
+        except StreamFull:
+            raise
+        except BrokerError:
+            self.doubt()
+            raise
         reached(Point.LETTER_PUBLISHED)
         self._known.refuse(culprit.key, culprit.index)
         self._say(culprit, error)
