@@ -13,7 +13,7 @@ from sitewire.schemas.receipt import StreamKey
 from sitewire.schemas.record import RecordClass
 from sitewire.workers import gaps, run_delivery
 from support.memory_sink import Place, Running
-from support.stream import RUN, SCALARS, WRITER, acknowledged, partition_of, receipt_of, send, tell
+from support.stream import RUN, SCALARS, WRITER, acknowledged, neighbours, partition_of, receipt_of, send, tell
 
 pytestmark = pytest.mark.nats
 
@@ -136,3 +136,26 @@ async def test_what_was_trimmed_before_a_route_began_is_expired_soon_though_the_
         await acknowledged(client)
     assert place.indexes[RUN, KEY] == list(range(20, 40))
     assert (await receipt_of(client)).positions[KEY].holes == {HoleName.EXPIRED: 20}
+
+
+async def test_a_run_that_names_the_writer_of_another_does_not_search_in_its_place(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(run_delivery, "LOOK_AGAIN", 0.05)
+    (other,) = neighbours(1)
+    await send(client, 0, 5)
+    consumer = consumer_name("hq", partition_of(RUN))
+    subscription = await client.jetstream().pull_subscribe_bind(consumer, METRICS_STREAM)
+    for message in await subscription.fetch(1):
+        await message.ack_sync()  # by an owner of before: only the stream has it
+    await send(client, 5, 10, run=other)
+    await tell(client, {SCALARS: (10, 5, 0)}, run=other)
+    async with running() as owner:
+        while other not in owner._runs or not owner._runs[other][0].missing_since:
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.2)  # it has searched up to the end
+        await tell(client, {SCALARS: (10, 10, 10)})
+        await send(client, 5, 10)
+        await place.until(RUN, KEY, 10)
+    assert place.indexes[RUN, KEY] == list(range(10))

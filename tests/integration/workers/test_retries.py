@@ -169,3 +169,21 @@ async def test_retries_of_a_run_that_fails_leave_room_for_what_the_others_log(
         await place.until(RUN, KEY, 400)
         await settled(client)
     assert place.indexes[RUN, KEY] == list(range(400))
+
+
+async def test_a_search_for_a_retry_finds_none_that_was_for_another_place(
+    client: Client, place: Place, running: Running
+) -> None:
+    elsewhere = new_retry_writer(RetryOf.RECORDS)
+    await retry(client, 0, [1, 2], sink="memory:elsewhere", writer=elsewhere)
+    await retry(client, 0, [7, 8])
+    consumer = retry_consumer_name("hq", partition_of(RUN))
+    subscription = await client.jetstream().pull_subscribe_bind(consumer, RETRIES_STREAM)
+    for _ in range(2):
+        for message in await subscription.fetch(1):
+            await message.ack_sync()
+    await retry(client, 2, [9])
+    async with running():
+        await place.until(RUN, KEY, 3)
+        await settled(client)
+    assert place.indexes == {(RUN, KEY): [0, 1, 2]}

@@ -100,7 +100,7 @@ class GapFiller:
     def __init__(self, stream: Stream, letters: DeadLetters) -> None:
         self._stream = stream
         self._letters = letters
-        self._searches: dict[StreamKey, _Search] = {}
+        self._searches: dict[tuple[RunKey, StreamKey], _Search] = {}  # two runs may name one writer
 
     def forget(self) -> None:
         """Search anew: after a reconnection the stream may be another, with other sequences."""
@@ -113,9 +113,9 @@ class GapFiller:
             BrokerError: the stream could not be read, or a hole not be noted.
         """
         now = time.monotonic()
-        search = self._searches.get(gap.key)
+        search = self._searches.get((gap.run, gap.key))
         if search is None or search.first != gap.first:
-            search = self._searches[gap.key] = _Search(gap.first, now, now, gap.after - 1)
+            search = self._searches[gap.run, gap.key] = _Search(gap.first, now, now, gap.after - 1)
         if now < search.due:
             return []
         search.due = now + LOOK_AGAIN
@@ -138,7 +138,7 @@ class GapFiller:
         if hole.name is HoleName.DAMAGED:
             await self._letters.note(gap.run, gap.key, hole)
             reached(Point.HOLE_NOTED)
-        del self._searches[gap.key]
+        del self._searches[gap.run, gap.key]
         return [_empty(gap, hole)]
 
     async def _read_on(self, gap: Gap, search: _Search) -> list[Arrival]:
@@ -146,6 +146,8 @@ class GapFiller:
         found: list[Arrival] = []
         reached = gap.first
         async for arrival in self._stream.messages(gap.subject, search.seen + 1, unreadable=search.passed):
+            if arrival.key != gap.key:
+                continue  # retries of all writers come under one subject, those for another place too
             search.met(arrival, gap)
             if arrival.envelope.end > gap.first and arrival.envelope.first < gap.end:
                 found.append(arrival)
