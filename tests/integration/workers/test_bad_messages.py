@@ -17,7 +17,7 @@ from sitewire.schemas.receipt import StreamKey
 from sitewire.schemas.record import Kind, Record, RecordClass
 from sitewire.schemas.retry import RetryOf, new_retry_writer
 from sitewire.schemas.subject import RunKey, Subject
-from sitewire.workers import gaps, point, route, run_delivery, setting_aside
+from sitewire.workers import dead_letters, gaps, point, route, run_delivery, setting_aside
 from sitewire.workers.point import Point
 from support.memory_sink import Place, Running
 from support.stream import (
@@ -372,17 +372,53 @@ async def test_of_a_parked_run_no_more_of_them_wait_than_there_are_numberings(
 
 
 async def test_another_stream_may_have_another_message_under_the_number_of_one_that_is_kept(
-    client: Client, place: Place, running: Running
+    client: Client, running: Running
 ) -> None:
     generation = 0
     await junk(client)
-    await send(client, 0, 5)
-    async with running(generation=lambda: generation) as owner:
-        await place.until(RUN, KEY, 5)
+    async with running(generation=lambda: generation), asyncio.timeout(20):
+        while not await letters(client):
+            await asyncio.sleep(0.02)
         await ask(client, f"STREAM.PURGE.{DEAD_STREAM}")  # as if the store were an older one
         generation = 1
-        while owner._aside._kept:
+        while not await letters(client):  # under the same number, which was kept in another store
             await asyncio.sleep(0.02)
+
+
+async def test_they_leave_half_of_the_stream_to_the_refused_records_of_all_sites(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "LOOK_BYTES", 1)
+    config = (await ask(client, f"STREAM.INFO.{DEAD_STREAM}"))["config"]
+    await ask(client, f"STREAM.UPDATE.{DEAD_STREAM}", {**config, "max_bytes": 100_000})
+    (other,) = neighbours(1)
+    place.refuses = lambda record: record.step == 3
+    await junk(client, 30, data=b"junk" * 2000)
+    await send(client, 0, 5, run=other)
+    async with running():
+        async with asyncio.timeout(10):
+            await place.until(other, KEY, 5)
+        assert 4 < len(await letters(client)) < 9
+    assert place.indexes[other, KEY] == [0, 1, 2, 4]
+
+
+async def test_one_for_which_there_is_no_room_for_long_is_let_go_since_it_holds_the_stream(
+    client: Client,
+    place: Place,
+    running: Running,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(setting_aside, "AGAIN_AFTER", 0.1)
+    monkeypatch.setattr(setting_aside, "WAIT_AT_MOST", 0.5)
+    config = (await ask(client, f"STREAM.INFO.{DEAD_STREAM}"))["config"]
+    await ask(client, f"STREAM.UPDATE.{DEAD_STREAM}", {**config, "max_bytes": 10})
+    await junk(client)
+    await send(client, 0, 5)
+    async with running():
+        await place.until(RUN, KEY, 5)
+        await acknowledged(client)
+    assert sum("cannot be read and is not kept" in record.message for record in caplog.records) == 1
 
 
 async def pending(client: Client) -> int:

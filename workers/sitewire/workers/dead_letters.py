@@ -9,7 +9,8 @@ from typing import Final
 from nats.aio.client import Client
 
 from sitewire.broker_config.cancellation import heed_cancellation
-from sitewire.broker_config.errors import mapped_errors
+from sitewire.broker_config.errors import StreamFull, mapped_errors
+from sitewire.broker_config.jetstream_api import ask_unless
 from sitewire.broker_config.names import DEAD_STREAM
 from sitewire.broker_config.stretch import read_stretch
 from sitewire.schemas.codec import pack_record
@@ -34,6 +35,8 @@ from sitewire.workers.decisions import Decisions
 READ_BYTES: Final = 1024 * 1024  # of one answer
 _OVERHEAD: Final = 16 * 1024  # bytes of a letter beside the message that it holds
 _TIMEOUT: Final = 5.0  # seconds
+LOOK_EVERY: Final = 1.0  # seconds between two looks at how full the stream is
+LOOK_BYTES: Final = 1024 * 1024  # or as soon as so much was kept
 
 
 class DeadLetters:
@@ -49,6 +52,9 @@ class DeadLetters:
         self._client = client
         self._route = route
         self._sink = sink
+        self._look_at = 0.0
+        self._since = 0  # bytes kept since the last look
+        self._half_full = False
 
     async def decided(self, run: RunKey, positions: Mapping[StreamKey, Position]) -> Decisions:
         """Return what an earlier owner has decided of a run's indexes and not committed. One request if nothing is.
@@ -83,7 +89,11 @@ class DeadLetters:
             sequence: in the stream of metrics.
             data: its bytes; as many of them as fit.
             error: what is wrong with it.
+
+        Raises:
+            StreamFull: half of the stream is used.
         """
+        await self._leave_half(len(data))
         room = min(MAX_ENVELOPE_BYTES, self._client.max_payload - _OVERHEAD)
         words = (str(error), type(error).__name__)
         await self._publish(
@@ -96,6 +106,17 @@ class DeadLetters:
         """Note indexes that an unreadable message has left empty, before they are counted as a hole."""
         place = Place(self._route, run, key, hole.first)
         await self._publish(HoleNote(place, self._sink, time.time(), hole.count))
+
+    async def _leave_half(self, size: int) -> None:
+        """Whoever may publish can send what nobody can read; refused records of all sites need room beside it."""
+        self._since += size
+        if time.monotonic() >= self._look_at or self._since >= LOOK_BYTES:
+            self._look_at, self._since = time.monotonic() + LOOK_EVERY, size
+            info = await ask_unless(self._client, f"STREAM.INFO.{DEAD_STREAM}", None, frozenset()) or {}
+            self._half_full = 0 < info["config"]["max_bytes"] <= 2 * info["state"]["bytes"]
+        if self._half_full:
+            msg = "half of the stream of dead letters is used, and the rest is for refused records"
+            raise StreamFull(msg)
 
     async def _publish(self, letter: Stored) -> None:
         with mapped_errors():

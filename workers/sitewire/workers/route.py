@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
@@ -153,8 +153,9 @@ class RoutePartition:
                 messages = await pull.fetch(FETCH_LIMIT)
                 if messages:
                     reached(Point.FETCHED)
-                for message in messages:
-                    await self._hand_out(group, message)
+                unreadable = [pair for message in messages if (pair := self._hand_out(group, message)) is not None]
+                if unreadable:
+                    await self._set_all_aside(group, unreadable)
                 await asyncio.sleep(0)  # what was handed out has to be written before there is room for more
 
     async def _leased(self) -> None:
@@ -176,16 +177,23 @@ class RoutePartition:
             await self._client.jsm().reset_consumer(METRICS_STREAM, self._consumer)
         heed_cancellation()
 
-    async def _hand_out(self, group: asyncio.TaskGroup, message: Msg) -> None:
+    def _hand_out(self, group: asyncio.TaskGroup, message: Msg) -> tuple[Msg, SchemaError] | None:
+        """Give a message to its run; return one that cannot be read, and why."""
         try:
             arrival = arrive(message)
         except SchemaError as error:
-            await self._set_aside(group, message, error)
-            return
+            return message, error
         self._delivery(group, arrival.run, arrival.envelope.experiment).put(arrival)
+        return None
 
     def _hand_out_again(self, group: asyncio.TaskGroup, arrival: Arrival) -> None:
         self._delivery(group, arrival.run, arrival.envelope.experiment).put(arrival)
+
+    async def _set_all_aside(self, group: asyncio.TaskGroup, unreadable: Iterable[tuple[Msg, SchemaError]]) -> None:
+        # At once, or who sends a thousand of them a second would have the partition wait for a thousand answers.
+        async with asyncio.TaskGroup() as keeping:
+            for message, error in unreadable:
+                keeping.create_task(self._set_aside(group, message, error))
 
     async def _set_aside(self, group: asyncio.TaskGroup, message: Msg, error: SchemaError) -> None:
         self.unreadable += 1

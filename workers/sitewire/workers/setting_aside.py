@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Final
 
 from nats.aio.msg import Msg
 
 from sitewire.broker_config.consumers import MAX_ACK_PENDING
-from sitewire.broker_config.errors import BrokerError, mapped_errors
+from sitewire.broker_config.errors import BrokerError, StreamFull, mapped_errors
 from sitewire.schemas.errors import SchemaError, SubjectError
 from sitewire.workers.arrival import sound
 from sitewire.workers.dead_letters import DeadLetters
@@ -20,6 +21,9 @@ MOST_WAITING: Final = MAX_ACK_PENDING // 4
 """Messages that wait for room in the dead letters. The server gives no others once too many are not acknowledged."""
 
 MOST_KNOWN: Final = 4096  # messages that are kept and may come again
+WAIT_AT_MOST = 600.0
+"""Seconds for which one waits for room. As long as it does, nothing behind it goes from the stream, for all sites."""
+
 AGAIN_AFTER = 5.0  # seconds until a message that could not be kept comes again
 
 _logger = logging.getLogger("sitewire.worker")
@@ -37,7 +41,7 @@ class SettingAside:
         self._route = route
         self._letters = letters
         self._said: set[str] = set()
-        self._waiting: set[int] = set()
+        self._waiting: dict[int, float] = {}  # since when
         self._kept: dict[int, None] = {}
 
     def forget(self) -> None:
@@ -75,20 +79,21 @@ class SettingAside:
             await self._letters.keep(message.subject, sequence, message.data, error)
         except BrokerError as failure:
             return self._without_room(sequence, failure)
-        self._waiting.discard(sequence)
+        self._waiting.pop(sequence, None)
         self._kept[sequence] = None
         if len(self._kept) > MOST_KNOWN:
             del self._kept[next(iter(self._kept))]
         return True
 
     def _without_room(self, sequence: int, failure: BrokerError) -> bool:
-        self._waiting.add(sequence)
-        if len(self._waiting) <= MOST_WAITING:
+        since = self._waiting.setdefault(sequence, time.monotonic())
+        overdue = isinstance(failure, StreamFull) and time.monotonic() >= since + WAIT_AT_MOST
+        if len(self._waiting) <= MOST_WAITING and not overdue:
             if len(self._waiting) == 1:
                 _logger.error("route %s: a message that cannot be read cannot be kept either: %s", self._route, failure)
             return False
         # Rather than all that is behind: its bytes stay in the stream, and its indexes become a hole with a name.
-        self._waiting.discard(sequence)
+        del self._waiting[sequence]
         _logger.error("route %s: message %d of the stream cannot be read and is not kept", self._route, sequence)
         return True
 
