@@ -13,14 +13,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from nats.aio.client import Client
 
 from sitewire.broker_config.errors import NotThere
 from sitewire.broker_config.latest import read_latest
 from sitewire.broker_config.model import Config, Route
-from sitewire.broker_config.names import ACCOUNTS_STREAM, RECEIPTS_STREAM, takes
+from sitewire.broker_config.names import ACCOUNTS_STREAM, METRICS_STREAM, RECEIPTS_STREAM, partition_of, takes
+from sitewire.broker_config.subjects import stored_subjects
 from sitewire.broker_config.topology import route_start
 from sitewire.deploy.run_state import Heard, RunState, run_state
 from sitewire.schemas.account import decode_account
@@ -30,6 +31,7 @@ from sitewire.schemas.receipt import Position, Receipt, StreamKey, decode_receip
 from sitewire.schemas.retry import RetryOf, retry_of
 from sitewire.schemas.subject import RunKey, Subject, parse_account_subject, parse_receipt_subject
 
+_EXPIRED: Final = str(HoleName.EXPIRED)
 _TORN: Final = str(HoleName.DAMAGED)
 """The hole that an unreadable message leaves."""
 
@@ -69,6 +71,10 @@ class RunRow:
     def done(self) -> bool:
         """Whether everything that was logged so far has met its fate."""
         return self.logged == self.sent and self.pending == 0
+
+
+Gone: TypeAlias = frozenset[tuple[RunKey, StreamKey]]
+"""Numberings of which nothing is left in the stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +119,61 @@ async def read_rows(client: Client, config: Config) -> list[RunRow]:
         BrokerError: the broker could not be read.
     """
     books = await read_books(client)
-    rows: list[RunRow] = []
+    starts: dict[str, int | None] = {}
     for route in config.routes:
         try:
-            start = await route_start(client, route.name) or None
+            starts[route.name] = await route_start(client, route.name) or None
         except NotThere:
             continue  # no worker has taken this route up yet
-        rows.extend(row for run in _runs(books, route) if (row := make_row(books, route, run, start)) is not None)
-    return sorted(rows, key=lambda row: (row.run, row.site, row.route))
+    routes = [route for route in config.routes if route.name in starts]
+    gone = await read_gone(client, books, [route for route in routes if starts[route.name] is None])
+    if gone:
+        books = await read_books(client)  # what was delivered and trimmed meanwhile is not gone
+    rows = [
+        make_row(books, route, run, starts[route.name], gone=gone) for route in routes for run in _runs(books, route)
+    ]
+    return sorted((row for row in rows if row is not None), key=lambda row: (row.run, row.site, row.route))
 
 
-def make_row(books: Books, route: Route, run: RunKey, start: int | None, now: float | None = None) -> RunRow | None:
+async def read_gone(client: Client, books: Books, routes: Iterable[Route]) -> Gone:
+    """Return the numberings that a route from the beginning has nothing of, nor the stream any more.
+
+    They were trimmed before the route was made, so nothing of them will ever come to a worker.
+
+    Args:
+        client: connected.
+        books: read before.
+        routes: those that begin with the beginning.
+
+    Raises:
+        BrokerError: the broker could not be read.
+    """
+    missing = {
+        (run, key)
+        for route in routes
+        for run, heard in books.accounts.items()
+        for key in _keys(route, run, heard)
+        if heard[key.writer].account.classes[key.record_class].published
+        and key not in _receipt(books, route, run).positions
+    }
+    stored = await stored_subjects(client, METRICS_STREAM) if missing else None
+    if stored is None:
+        return frozenset()
+    return frozenset(
+        (run, key)
+        for run, key in missing
+        if Subject(run, key.record_class, key.writer).stored(partition_of(run)) not in stored
+    )
+
+
+def make_row(
+    books: Books,
+    route: Route,
+    run: RunKey,
+    start: int | None,
+    now: float | None = None,
+    gone: Gone = frozenset(),
+) -> RunRow | None:
     """Join what is known of one run in one route; None if the route reads nothing of it.
 
     Args:
@@ -132,9 +182,10 @@ def make_row(books: Books, route: Route, run: RunKey, start: int | None, now: fl
         run: the run.
         start: the stream sequence that the route begins at; None for the beginning.
         now: seconds since the epoch.
+        gone: what was trimmed before the route was made.
     """
     heard = books.accounts.get(run, {})
-    receipt = books.receipts.get((route.name, run), Receipt(route.sink.identity, {}))
+    receipt = _receipt(books, route, run)
     counts = [
         _count(key, receipt.positions.get(key), heard, from_beginning=start is None)
         for key in sorted({*receipt.positions, *_keys(route, run, heard)})
@@ -145,6 +196,8 @@ def make_row(books: Books, route: Route, run: RunKey, start: int | None, now: fl
     logged, sent = (sum(column) for column in zip(*known, strict=True))
     positions = receipt.positions.values()
     holes = _holes(positions)
+    if start is None and (expired := _expired(route, run, heard, receipt, gone)):
+        holes[_EXPIRED] = holes.get(_EXPIRED, 0) + expired
     dead_letters = sum(position.dead_letters for position in positions)
     again = _sent_again(receipt)
     letters, torn = min(again[RetryOf.RECORDS], dead_letters), min(again[RetryOf.MESSAGES], holes.get(_TORN, 0))
@@ -189,6 +242,17 @@ def _holes(positions: Iterable[Position]) -> dict[str, int]:
         for name, count in position.holes.items():
             holes[str(name)] = holes.get(str(name), 0) + count
     return holes
+
+
+def _expired(route: Route, run: RunKey, heard: Mapping[str, Heard], receipt: Receipt, gone: Gone) -> int:
+    keys = [key for key in _keys(route, run, heard) if (run, key) in gone and key not in receipt.positions]
+    return sum(heard[key.writer].account.classes[key.record_class].published for key in keys)
+
+
+def _receipt(books: Books, route: Route, run: RunKey) -> Receipt:
+    """Return the receipt about the place that the route has now; what another place holds, this one does not."""
+    found = books.receipts.get((route.name, run))
+    return found if found is not None and found.sink == route.sink.identity else Receipt(route.sink.identity, {})
 
 
 def _sent_again(receipt: Receipt) -> dict[RetryOf, int]:
