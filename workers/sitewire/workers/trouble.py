@@ -7,6 +7,8 @@ import time
 
 from sitewire.schemas.subject import RunKey
 
+MOST_TRACEBACKS = 10  # of a run; an error's text can differ each time
+
 _logger = logging.getLogger("sitewire.worker")
 
 
@@ -25,8 +27,8 @@ class Trouble:
         self.since: float | None = None
         self.attempt: float | None = None
         self.slow = False
-        self._route = route
-        self._run = run
+        self._name = f"route {route}, {run.run}/{run.site}"
+        self._traced: set[tuple[type[Exception], str]] = set()
 
     def begun(self) -> None:
         """Note that an attempt begins; it ends with ``met`` or ``over``."""
@@ -38,8 +40,16 @@ class Trouble:
         if self.since is None:
             self.since = time.monotonic()
         if text != self.text:
-            _logger.warning("route %s, %s/%s: %s; trying again", self._route, self._run.run, self._run.site, text)
+            _logger.warning("%s: %s; trying again", self._name, text)
         self.text = text
+
+    def met_unexpected(self, error: Exception) -> None:
+        """Note that an attempt failed by an unforeseen fault: the first of its kind is logged with its traceback."""
+        kind = type(error), str(error)
+        if kind not in self._traced and len(self._traced) < MOST_TRACEBACKS:
+            self._traced.add(kind)
+            _logger.error("%s: unexpected", self._name, exc_info=error)
+        self.met(repr(error))
 
     def over(self) -> None:
         """Note that it worked."""

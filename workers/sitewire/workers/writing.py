@@ -93,9 +93,8 @@ class RunWriter:
                 passed = await self._commit(sink, part)
             except (WorkerError, BrokerError) as error:
                 self._trouble.met(str(error))
-            except Exception as error:  # a fault of ours or of a library must not take other runs down with it
-                _logger.exception("route %s, %s: unexpected", self._context.name, self._run)
-                self._trouble.met(repr(error))
+            except Exception as error:  # noqa: BLE001  a fault of ours or of a library must not take other runs down with it
+                self._trouble.met_unexpected(error)
             else:
                 self._trouble.over()
                 self._trouble.slow = part.partial or not passed
@@ -121,9 +120,8 @@ class RunWriter:
                 await (await self._opened()).conclude(ending)
             except (WorkerError, BrokerError) as error:
                 self._trouble.met(str(error))
-            except Exception as error:  # a fault of ours or of a library must not take other runs down with it
-                _logger.exception("route %s, %s: unexpected", self._context.name, self._run)
-                self._trouble.met(repr(error))
+            except Exception as error:  # noqa: BLE001  a fault of ours or of a library must not take other runs down with it
+                self._trouble.met_unexpected(error)
             else:
                 self._trouble.over()
                 return
