@@ -107,7 +107,6 @@ async def test_the_account_of_a_writer_that_failed_says_so(
 async def test_while_the_broker_has_no_room_the_account_says_what_waits_and_that_the_writer_lives(
     client: Client, nats_server: NatsServer, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger, "HEARTBEAT", 0.2)
     monkeypatch.setattr(ledger, "PERIOD", 0.1)
     config = (await client.jsm().stream_info(METRICS_STREAM)).config
     config.max_bytes = 50_000
@@ -122,6 +121,25 @@ async def test_while_the_broker_has_no_room_the_account_says_what_waits_and_that
     assert (account.alive, account.settled) == (True, False)
     await asyncio.to_thread(writer.finish)
     assert not await asyncio.to_thread(publisher.stop, 0.5)
+
+
+async def test_a_publisher_that_is_stopped_while_the_broker_has_no_room_tells_all_that_was_logged(
+    client: Client, nats_server: NatsServer, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "PERIOD", 3600)
+    config = (await client.jsm().stream_info(METRICS_STREAM)).config
+    config.max_bytes = 50_000
+    await client.jsm().update_stream(config)
+    writer = await spool.writer()
+    await log(writer, 0, 10)
+    publisher = started(spool.publisher(nats_server.url), writer)
+    await account_with(client, writer, 10)
+    await log(writer, 10, 20_000)
+    assert not await asyncio.to_thread(publisher.flush, 0.5)
+    await asyncio.to_thread(writer.finish)
+    assert not await asyncio.to_thread(publisher.stop, 1)
+    account = await account_of(client, writer.directory.path.name)
+    assert (account.ended, account.settled, account.classes[SCALARS].assigned) == (True, False, 20_000)
 
 
 async def test_what_a_killed_server_had_not_acknowledged_is_sent_again(
@@ -216,6 +234,7 @@ async def test_a_writer_that_waits_for_room_is_not_silent(
     client: Client, nats_server: NatsServer, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(ledger, "PERIOD", 0.1)
     writer = await spool.writer()
     config = (await client.jsm().stream_info(METRICS_STREAM)).config
     config.max_bytes = 50_000

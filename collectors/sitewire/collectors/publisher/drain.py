@@ -29,6 +29,7 @@ FLUSH_INTERVAL = 0.1  # seconds between two looks at a live writer's spool
 SAVE_INTERVAL = 1.0  # seconds between two saved cursors; a lost one only causes resends
 MOST_BETWEEN = 5.0  # seconds between two attempts, while the broker is in trouble
 ROOM_AFTER = 1.0  # seconds between two attempts, while it has no room
+LAST_WORD_AFTER = 0.2  # seconds: what goes through meanwhile needs no account in between
 
 _logger = logging.getLogger("sitewire.publisher")
 _T = TypeVar("_T")
@@ -59,6 +60,7 @@ class Drain:
         self._asked = False
         self._sequences: dict[RecordClass, int] = {}
         self._forgotten = False
+        self._last_word = asyncio.Event()
         self._link = link
         self._on_progress = on_progress
         self._ledger = Ledger(link, directory, self.reader, refusals)
@@ -73,6 +75,10 @@ class Drain:
         """Be caught up only when a look that begins after this call has been sent."""
         self._asked, self.caught_up = True, False
         self.wake.set()
+
+    def say_last_word(self) -> None:
+        """Tell the account soon if the broker has no room: there may be no time left to wait until it has."""
+        self._last_word.set()
 
     async def run(self) -> None:
         """Send until the writer is gone or has ended and everything of it has been acknowledged.
@@ -151,12 +157,24 @@ class Drain:
         """Go on with the account while a full stream takes nothing: the writer is not silent, its records wait."""
         while not self._forgotten:
             heed_cancellation()
-            await asyncio.sleep(ledger.HEARTBEAT)
+            last = await self._until_due()
             alive = await asyncio.to_thread(self.directory.is_alive)
             try:
-                self._forgotten |= not await self._ledger.publish(alive=alive, now=True)
+                self._forgotten |= not await self._ledger.publish(alive=alive, now=last)
             except Temporary:
                 continue  # the broker is away, and so would the account be
+            if last:
+                self._last_word.clear()
+
+    async def _until_due(self) -> bool:
+        """Wait until an account may be due; whether it is the last word, and due in any case."""
+        try:
+            async with asyncio.timeout(ledger.PERIOD):
+                await self._last_word.wait()
+        except TimeoutError:
+            return False
+        await asyncio.sleep(LAST_WORD_AFTER)
+        return True
 
     async def _send_class(self, queue: list[Parcel]) -> None:
         room = Backoff(first=0.1, most=ROOM_AFTER)

@@ -118,6 +118,8 @@ class Publisher:
         if self._collector is not None:
             for drain in self._collector.drains.values():
                 drain.wake.set()
+                if self._stopping:
+                    drain.say_last_word()
 
     def _main(self) -> None:
         try:
