@@ -23,7 +23,7 @@ async def test_nothing_is_reset_or_asked_for_before_the_lease_is_there(client: C
     left, worked = -1.0, asyncio.Event()
     await send(client, 0, 5)
     stop = asyncio.Event()
-    hold = Hold(lambda: left, worked.set)
+    hold = Hold(lambda: left, worked.set, lambda _: None)
     owner = RoutePartition(client, "hq", partition_of(RUN), MemorySink(place), None, int, hold)
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
         group.create_task(owner.run(stop))
@@ -34,4 +34,21 @@ async def test_nothing_is_reset_or_asked_for_before_the_lease_is_there(client: C
         left = 6.0
         await place.until(RUN, KEY, 5)
         assert worked.is_set()
+        stop.set()
+
+
+async def test_a_run_that_fails_alone_is_named_until_it_works(client: Client, place: Place) -> None:
+    told: asyncio.Queue[str] = asyncio.Queue()
+    hold = Hold(lambda: 6.0, lambda: None, told.put_nowait)
+    place.broken.add(RUN)
+    await send(client, 0, 5)
+    stop = asyncio.Event()
+    owner = RoutePartition(client, "hq", partition_of(RUN), MemorySink(place), None, int, hold)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        group.create_task(owner.run(stop))
+        assert await told.get() == f"run {RUN.run} of site {RUN.site}: a file where {RUN.run} belongs"
+        place.broken.clear()
+        assert await told.get() == ""
+        await place.until(RUN, KEY, 5)
+        assert told.empty()
         stop.set()

@@ -45,3 +45,11 @@ def test_faults_whose_texts_never_repeat_are_traced_a_few_times(
     for number in range(50):
         trouble.met_unexpected(ValueError(number))
     assert traced(caplog) == MOST_TRACEBACKS
+
+
+def test_what_is_over_ends_no_other_trouble(trouble: Trouble) -> None:
+    trouble.met("its receipt: no answer")
+    trouble.over("its end")
+    assert trouble.since is not None
+    trouble.over("its receipt")
+    assert (trouble.text, trouble.since) == (None, None)

@@ -13,6 +13,7 @@ from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.consumers import MAX_ACK_PENDING
 from sitewire.broker_config.errors import BrokerError
 from sitewire.schemas.subject import RunKey
+from sitewire.workers.complaint import Complaint
 from sitewire.workers.parking_lot import ParkingLot
 from sitewire.workers.run_delivery import RunDelivery
 
@@ -81,6 +82,7 @@ class Parking:
         runs: asked for the runs that are being delivered.
         full: asked whether the partition takes no more messages.
         deliver: makes the delivery of a run, given its experiment, unless there is one.
+        complaint: says which runs are in trouble and not parked.
     """
 
     def __init__(
@@ -89,11 +91,13 @@ class Parking:
         runs: Callable[[], Collection[RunDelivery]],
         full: Callable[[], bool],
         deliver: Callable[[RunKey, str], RunDelivery],
+        complaint: Complaint,
     ) -> None:
         self._lot = lot
         self._runs = runs
         self._full = full
         self._deliver = deliver
+        self._complaint = complaint
         self._looked = time.monotonic()
         self._said = ""
 
@@ -102,6 +106,7 @@ class Parking:
         while True:
             heed_cancellation()
             await self._wait()
+            self._complaint.look(self._runs(), HANGS_AFTER)
             try:
                 await self._look()
             except BrokerError as error:

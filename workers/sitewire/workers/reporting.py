@@ -19,6 +19,8 @@ from sitewire.workers.receipts import PERIOD
 from sitewire.workers.route_context import RouteContext
 from sitewire.workers.trouble import Trouble
 
+ITS_RECEIPT = "its receipt"
+
 _time_of = attrgetter("time")
 
 
@@ -86,9 +88,10 @@ class Reporter:
             try:
                 await self._context.book.publish(self._run, receipt)
             except BrokerError as error:
-                self._trouble.met(f"its receipt: {error}")
+                self._trouble.met(f"{ITS_RECEIPT}: {error}")
                 await backoff.pause()
             else:
+                self._trouble.over(ITS_RECEIPT)
                 self._told = receipt
                 self._due = time.monotonic() + PERIOD
                 return

@@ -18,6 +18,7 @@ from sitewire.broker_config.names import METRICS_STREAM, consumer_name
 from sitewire.schemas.errors import SchemaError
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.arrival import Arrival, arrive
+from sitewire.workers.complaint import Complaint
 from sitewire.workers.dead_letters import DeadLetters
 from sitewire.workers.end_watch import Listener, RouteEnds
 from sitewire.workers.gaps import GapFiller
@@ -105,7 +106,8 @@ class RoutePartition:
             await self._sink.open(self.partition)
             reached(Point.SINK_OPENED)
             async with asyncio.TaskGroup() as group:
-                parking = Parking(self._context.lot, self._deliveries, self._is_full, partial(self._delivery, group))
+                deliver, complaint = partial(self._delivery, group), Complaint(self._hold.troubled)
+                parking = Parking(self._context.lot, self._deliveries, self._is_full, deliver, complaint)
                 attending = group.create_task(parking.run(), name=f"attend to parked runs of {self._consumer}")
                 fetching = group.create_task(self._fetch(group, parking), name=f"fetch {self._consumer}")
                 again = self._retries.run(self._wait_for_room_again, partial(self._hand_out_again, group))

@@ -40,6 +40,8 @@ IDLE = 60.0  # seconds without a message until a run is closed in the sink; the 
 TRY_AGAIN = 30.0  # seconds at most between two attempts of a parked run
 
 HANGS = "an attempt to write has not come back"
+ITS_END = "its end"
+UNREADABLE = "messages that cannot be read"
 REFUSING = "the tracker refuses many of its records, which are found one by one"
 
 _logger = logging.getLogger("sitewire.worker")
@@ -278,10 +280,11 @@ class RunDelivery:
             await self._reporter.known()
             ending = await self._conclusion.news(self._reporter.receipt)
         except BrokerError as error:
-            self.trouble.met(f"its end: {error}")
+            self.trouble.met(f"{ITS_END}: {error}")
             await _rest(LOOK_AGAIN, self._stopping)
             self._conclusion.worth_a_look = True
             return
+        self.trouble.over(ITS_END)
         if ending is not None:
             await self._tell()  # the place may refuse for long, and counts do not wait for that
             await self._writer.conclude(ending)
@@ -310,8 +313,9 @@ class RunDelivery:
         try:
             found = await self._suspicions.look(busy, self._after)
         except BrokerError as error:
-            self.trouble.met(f"messages that cannot be read: {error}")
+            self.trouble.met(f"{UNREADABLE}: {error}")
             return
+        self.trouble.over(UNREADABLE)
         self._holding.held.extend(found)
         await self._deliver()
 

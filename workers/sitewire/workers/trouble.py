@@ -51,6 +51,7 @@ class Trouble:
             _logger.error("%s: unexpected", self._name, exc_info=error)
         self.met(repr(error))
 
-    def over(self) -> None:
-        """Note that it worked."""
-        self.text = self.since = self.attempt = None
+    def over(self, of: str = "") -> None:
+        """Note that it worked; with ``of``, that what was met with a text that begins so is over, and nothing else."""
+        if not of or (self.text or "").startswith(of):
+            self.text = self.since = self.attempt = None

@@ -17,6 +17,7 @@ from sitewire.workers.trimmer.reading import StreamState
 from sitewire.workers.worker import Worker
 from support.crew import Crew, Hand, loaded, loads
 from support.nats import NatsServer
+from support.stream import RUN, partition_of, send
 
 pytestmark = pytest.mark.nats
 
@@ -63,3 +64,20 @@ async def test_a_fault_in_the_trimmer_is_not_named_any_more_when_it_works_again(
     faults.clear()
     await crew.until(lambda view: not view.units[TRIMMER].trouble)
     await hand.stop()
+
+
+async def test_a_run_that_fails_alone_is_named_in_its_partitions_key_until_it_works(
+    crew: Crew, client: Client, tmp_path: Path
+) -> None:
+    in_the_way = tmp_path / "lines" / RUN.run
+    in_the_way.parent.mkdir()
+    in_the_way.touch()
+    unit = f"route-lines-p{partition_of(RUN)}"
+    crew.add()
+    await crew.until(lambda view: loads(view) == [8])
+    await send(client, 0, 10)
+    view = await crew.until(lambda view: view.units[unit].trouble)
+    assert view.units[unit].trouble.startswith(f"run {RUN.run} of site {RUN.site}: {in_the_way}")
+    assert [name for name, held in view.units.items() if held.trouble] == [unit]
+    in_the_way.unlink()
+    await crew.until(lambda view: not view.units[unit].trouble)

@@ -38,7 +38,6 @@ class Tenure:
 
     Attributes:
         claim: the unit's key.
-        trouble: why it cannot be worked on; empty if it can.
         ended: set when the owner is to hand over.
     """
 
@@ -52,13 +51,19 @@ class Tenure:
         changed: Callable[[], None],
     ) -> None:
         self.claim = claim
-        self.trouble = ""
         self.ended = asyncio.Event()
         self._unit = unit
         self._member = member
         self._client = client
         self._said = said
         self._changed = changed
+        self._failed = ""
+        self._part = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why it cannot be worked on, or what of it stands still; empty if all goes on."""
+        return self._failed or self._part
 
     async def run(self) -> None:
         """Work until ``ended`` is set, finish, and delete the unit's key.
@@ -78,7 +83,7 @@ class Tenure:
 
     async def _work(self) -> None:
         backoff = Backoff(first=RETRY_FIRST, most=RETRY_MOST)
-        hold = Hold(self._member.left, lambda: self._set(""))
+        hold = Hold(self._member.left, self._works, self._troubled)
         while not self.ended.is_set():
             heed_cancellation()
             try:
@@ -93,15 +98,17 @@ class Tenure:
         if not isinstance(error, WorkerError | BrokerError):
             _logger.error("%s: unexpected", self._unit.title, exc_info=error)
         self._said.warn(f"{self._unit.title}: {error}; trying again until that is mended")
-        self._set((str(error) or repr(error))[:MOST_TEXT])
+        self._failed, self._part = (str(error) or repr(error))[:MOST_TEXT], ""
         self._changed()  # whatever it was, the lease may be lost
 
-    def _set(self, trouble: str) -> None:
-        if trouble != self.trouble:
-            self.trouble = trouble
-            self._changed()
-        if not trouble:
-            self._said.clear()
+    def _works(self) -> None:
+        self._failed = ""
+        self._said.clear()
+        self._changed()
+
+    def _troubled(self, part: str) -> None:
+        self._part = part[:MOST_TEXT]
+        self._changed()
 
 
 def first_of(error: Exception) -> Exception:

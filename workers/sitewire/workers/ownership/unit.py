@@ -15,14 +15,16 @@ class Hold:
 
     Attributes:
         left: asked for the seconds for which nobody else can have taken the unit over; below 0 nothing new is begun.
-        works: called when whatever was wrong with the unit is over.
+        works: called when whatever ended the work on the unit is over.
+        troubled: told what stands still in the unit while the rest of it goes on, and why; empty when that is over.
     """
 
     left: Callable[[], float]
     works: Callable[[], None]
+    troubled: Callable[[str], None]
 
 
-ALONE: Final = Hold(lambda: math.inf, lambda: None)
+ALONE: Final = Hold(lambda: math.inf, lambda: None, lambda _: None)
 """The hold of one who owns a unit for ever, and whom nobody hears."""
 
 
