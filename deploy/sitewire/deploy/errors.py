@@ -4,7 +4,9 @@
 
     DeployError
     ├── NothingEmbedded       the config file names a broker that runs elsewhere
+    ├── NothingSetUp          the broker runs, and the streams have not been made there
     ├── RetryUnreadable       a newer build has sent dead letters again, and nobody here can say which
+    ├── RouteUnknown          no route of that name is in the file or has dead letters
     ├── RouteInUse            a route that is to be forgotten is in the file, or a worker serves it
     └── BrokerNotStarted      the embedded broker cannot be started; the message says what to do
         ├── BinaryMissing     there is no nats-server
@@ -16,7 +18,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from sitewire.broker_config.names import METRICS_STREAM
+from sitewire.broker_config.suggest import did_you_mean
 
 
 class DeployError(Exception):
@@ -28,6 +34,25 @@ class NothingEmbedded(DeployError):
 
     def __init__(self, file: Path) -> None:
         super().__init__(f"{file} gives the `url` of a broker that runs elsewhere; to start one write `embedded: {{}}`")
+
+
+class NothingSetUp(DeployError):
+    """The broker runs, and streams that a command reads are not there."""
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        what = (
+            f"this broker lacks {', '.join(missing)}"
+            if METRICS_STREAM not in missing
+            else "nothing is set up at this broker yet"
+        )
+        super().__init__(f"{what}: start `sitewire worker` or `sitewire up`, or run `sitewire broker apply`")
+
+
+class RouteUnknown(DeployError):
+    """No route of the file is called so, and no dead letter is of one."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no route `{name}` in the file, nor among the dead letters; {did_you_mean(name, known)}")
 
 
 class RouteInUse(DeployError):

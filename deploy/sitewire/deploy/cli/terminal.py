@@ -49,3 +49,8 @@ def duration(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def counted(count: int, what: str) -> str:
+    """Return a number with its noun, which takes an ``s`` unless there is one of it."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

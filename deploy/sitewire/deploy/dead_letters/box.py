@@ -9,8 +9,11 @@ from typing import Final
 from nats.aio.client import Client
 
 from sitewire.broker_config.errors import NotThere, mapped_errors
+from sitewire.broker_config.jetstream_api import STREAM_MISSING
+from sitewire.broker_config.model import Config
 from sitewire.broker_config.names import DEAD_STREAM
 from sitewire.broker_config.stretch import read_stretch
+from sitewire.deploy.errors import RouteUnknown
 from sitewire.schemas.dead_letter import MESSAGE, RECORD, HoleNote, Letter, RecordLetter, decode_letter
 from sitewire.schemas.errors import SchemaError
 from sitewire.schemas.subject import DEAD, RunKey, parse_stored
@@ -66,6 +69,18 @@ class Selection:
     run: str | None = None
     ids: Collection[int] = ()
 
+    @property
+    def everything(self) -> bool:
+        """Whether nothing is left out."""
+        return self == Selection()
+
+    @property
+    def words(self) -> str:
+        """What is chosen by name, to be read behind a noun; empty if nothing is."""
+        named = (("route", self.route), ("site", self.site), ("run", self.run))
+        found = ", ".join(f"{what} `{name}`" for what, name in named if name is not None)
+        return f" of {found}" if found else ""
+
     def means(self, kept: Kept) -> bool:
         """Whether a letter is meant."""
         site, run = (kept.run.site, kept.run.run) if kept.run is not None else (None, None)
@@ -85,6 +100,23 @@ async def read_box(client: Client, selection: Selection) -> AsyncIterator[Kept]:
             yield kept
 
 
+async def read_chosen(client: Client, config: Config, selection: Selection) -> list[Kept]:
+    """Return the letters that are meant, oldest first.
+
+    Raises:
+        RouteUnknown: the route is neither in the file nor in any letter.
+        BrokerError: they could not be read.
+    """
+    letters = [kept async for kept in read_box(client, selection)]
+    name, names = selection.route, {route.name for route in config.routes}
+    if name is not None and not letters and name not in names:
+        # A route that has left the file keeps its letters.
+        names |= {kept.route async for kept in read_box(client, Selection())}
+        if name not in names:
+            raise RouteUnknown(name, names)
+    return letters
+
+
 async def _all(client: Client) -> AsyncIterator[Kept]:
     start, at_end = 1, False
     while not at_end:
@@ -102,7 +134,9 @@ async def _by_id(client: Client, ids: Collection[int]) -> AsyncIterator[Kept]:
         try:
             with mapped_errors():
                 found = await client.jsm().get_msg(DEAD_STREAM, sequence)
-        except NotThere:
+        except NotThere as error:
+            if getattr(error.__cause__, "err_code", None) in STREAM_MISSING:
+                raise
             continue
         kept = _read(sequence, found.subject or "", found.data or b"")
         if kept is not None:

@@ -83,12 +83,44 @@ class Dispatch:
             await self._drop(kept)
         return self.outcome
 
-    async def _drop(self, kept: Kept) -> None:
-        if isinstance(kept.letter, RecordLetter) and self._route_of(kept.letter) is not None:
-            receipt = await self._ledger.receipt(kept.letter.place.route, kept.letter.place.run)
-            if not freight.passed(kept.letter, receipt):
+    async def rehearse_retry(self, letters: Iterable[Kept]) -> Outcome:
+        """Return what ``retry`` would do; changes nothing.
+
+        Raises:
+            BrokerError: the broker does not answer.
+        """
+        for shipment, members in self._shipments(letters).items():
+            receipt = await self._ledger.receipt(shipment.subject.route, shipment.subject.run)
+            for part in freight.chunks(sorted(members, key=freight.in_order)):
+                parcel = await self._parcel(shipment, part, receipt)
+                self.outcome.done += len(parcel.names) if parcel is not None else 0
+        return self.outcome
+
+    async def rehearse_drop(self, letters: Iterable[Kept]) -> Outcome:
+        """Return what ``drop`` would do; changes nothing.
+
+        Raises:
+            BrokerError: the broker does not answer.
+        """
+        for kept in letters:
+            heed_cancellation()
+            if await self._needed(kept):
                 self.outcome.left[kept.id] = NOT_PASSED
-                return
+            else:
+                self.outcome.done += 1
+        return self.outcome
+
+    async def _needed(self, kept: Kept) -> bool:
+        """Whether the worker that has set a record aside may still have to find it."""
+        if not isinstance(kept.letter, RecordLetter) or self._route_of(kept.letter) is None:
+            return False
+        receipt = await self._ledger.receipt(kept.letter.place.route, kept.letter.place.run)
+        return not freight.passed(kept.letter, receipt)
+
+    async def _drop(self, kept: Kept) -> None:
+        if await self._needed(kept):
+            self.outcome.left[kept.id] = NOT_PASSED
+            return
         if not await self._ledger.present([kept]):
             self.outcome.gone += 1
             return
