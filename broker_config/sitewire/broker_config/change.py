@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class ChangeKind(StrEnum):
@@ -18,6 +19,14 @@ class ChangeKind(StrEnum):
     """The file asks for something that would lose data or a position; nothing was touched."""
     STALE = "stale"
     """On the broker and no longer in the file; kept, because a route's position is in it."""
+
+
+_WOULD: Final = {
+    ChangeKind.CREATED: "would create",
+    ChangeKind.UPDATED: "would update",
+    ChangeKind.DELETED: "would delete",
+    ChangeKind.REFUSED: "would refuse",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +44,13 @@ class Change:
     detail: str = ""
 
     def __str__(self) -> str:
-        """Return one line for people."""
-        return f"{self.kind} {self.what}" + (f": {self.detail}" if self.detail else "")
+        """Return one line for people, about what was done."""
+        return self.line(dry_run=False)
+
+    def line(self, *, dry_run: bool) -> str:
+        """Return one line for people; of a dry run it says what would be done, not that it was."""
+        kind = _WOULD.get(self.kind, self.kind) if dry_run else self.kind
+        return f"{kind} {self.what}" + (f": {self.detail}" if self.detail else "")
 
 
 def differences(now: dict[str, object], wanted: dict[str, object]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sitewire.broker_config.errors import ConfigInvalid
 from sitewire.broker_config.problem import Problem
 from sitewire.deploy.cli.arguments import Commands, add_config, command
+from sitewire.deploy.cli.connected import connected
 from sitewire.deploy.cli.signals import stop_on_signals
 
 if TYPE_CHECKING:
@@ -89,19 +90,15 @@ def run_forget(options: argparse.Namespace) -> int:
 
 def _change(options: argparse.Namespace, work: Callable[[Client, Config], Awaitable[list[Change]]]) -> list[Change]:
     """Connect, do it, and print what has changed or would change."""
-    from sitewire.broker_config.connection import connect
     from sitewire.broker_config.load import load_config
 
     config = load_config(options.config)
 
-    async def connected() -> list[Change]:
-        client = await connect(config.broker.endpoint, name="sitewire broker")
-        try:
+    async def worked() -> list[Change]:
+        async with connected(config, "sitewire broker") as client:
             return await work(client, config)
-        finally:
-            await client.close()
 
-    changes = asyncio.run(connected())
+    changes = asyncio.run(worked())
     for change in changes:
-        print(change)
+        print(change.line(dry_run=options.dry_run))
     return changes

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sitewire.deploy.cli.arguments import Commands, add_config, command
+from sitewire.deploy.cli.connected import connected
 from sitewire.deploy.cli.terminal import open_console, printable
 
 if TYPE_CHECKING:
@@ -47,14 +48,10 @@ def run(options: argparse.Namespace) -> int:
 
 async def fetch(config: Config) -> list[RunRow]:
     """Connect and return the rows."""
-    from sitewire.broker_config.connection import connect
     from sitewire.deploy.accounting import read_rows
 
-    client = await connect(config.broker.endpoint, name="sitewire runs")
-    try:
+    async with connected(config, "sitewire runs") as client:
         return await read_rows(client, config)
-    finally:
-        await client.close()
 
 
 def as_json(row: RunRow) -> dict[str, object]:

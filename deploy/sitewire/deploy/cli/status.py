@@ -6,13 +6,14 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sitewire.deploy.cli.arguments import Commands, add_config, command
+from sitewire.deploy.cli.connected import connected
 from sitewire.deploy.cli.room import parked_runs, warnings
 from sitewire.deploy.cli.terminal import open_console, printable, size
+from sitewire.deploy.cli.troubles import troubles
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -47,11 +48,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _show(config: Config, console: Console, *, as_json: bool, watch: bool) -> None:
-    from sitewire.broker_config.connection import connect
     from sitewire.deploy.health import read_health
 
-    client = await connect(config.broker.endpoint, name="sitewire status")
-    try:
+    async with connected(config, "sitewire status") as client:
         while True:
             health = await read_health(client, config)
             if watch and not as_json:
@@ -63,8 +62,6 @@ async def _show(config: Config, console: Console, *, as_json: bool, watch: bool)
             if not watch:
                 return
             await asyncio.sleep(WATCH_INTERVAL)
-    finally:
-        await client.close()
 
 
 def view(health: Health) -> RenderableType:
@@ -91,18 +88,14 @@ def view(health: Health) -> RenderableType:
     for site in health.sites:
         heard = f"{max(now - site.last_heard, 0):.0f} s ago"
         sites.add_row(printable(site.name), heard, str(site.alive), str(site.runs))
-    top: list[RenderableType] = [streams, *warnings(health), "", routes, *_troubles(health)]
+    partitions = ((route.name, partition) for route in health.routes for partition in route.owners)
+    found = map(printable, troubles(partitions))
+    top: list[RenderableType] = [streams, *warnings(health), "", routes, *found]
     return Group(*top, "", workers, "", sites, *parked_runs(health))
 
 
 def _taken(route: RouteHealth) -> str:
     count = len({partition.worker for partition in route.owners if partition.worker})
-    return f"{route.partitions_taken} of {route.partitions} partitions, {count} worker{'s' * (count != 1)}"
-
-
-def _troubles(health: Health) -> Iterator[str]:
-    """Yield a line for each partition that its owner cannot work on."""
-    for route in health.routes:
-        for partition in route.owners:
-            if partition.trouble:
-                yield printable(f"{route.name} p{partition.number}: {partition.trouble}")
+    troubled = sum(bool(partition.trouble) for partition in route.owners)
+    text = f"{route.partitions_taken} of {route.partitions} partitions, {count} worker{'s' * (count != 1)}"
+    return f"{text}, {troubled} in trouble" if troubled else text
