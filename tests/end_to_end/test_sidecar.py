@@ -179,7 +179,7 @@ def test_a_sidecar_without_a_broker_says_what_is_left_and_needs_no_server_librar
     )
     until(lambda: "records wait in the spool" in sidecar.output, here.logs)
     assert sidecar.stop() == 1
-    assert "1002 records of 1 writers are left in spool" in sidecar.output
+    assert "1002 records of 1 writer are left in spool" in sidecar.output
 
 
 @pytest.mark.parametrize(

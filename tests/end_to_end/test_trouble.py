@@ -151,7 +151,7 @@ def test_drain_ends_with_one_while_something_is_missing_and_says_what(here: Site
     train(here, THREE_POINTS, SITEWIRE_PUBLISH="none")
     done = here.run("drain", "--timeout", "1")
     assert done.returncode == 1
-    assert "5 records of 1 writers wait in" in done.stderr
+    assert "5 records of 1 writer wait in" in done.stderr
     assert broker.stop() == 0
     assert here.run("drain", "--timeout", "1").returncode == 1
 

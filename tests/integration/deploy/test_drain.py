@@ -54,7 +54,7 @@ async def test_a_route_that_begins_with_new_messages_is_not_done_before_it_has_t
     await send(client, 0, 10)
     await tell(client, {SCALARS: (10, 10, 0)}, alive=False, ended=True)
     left = await drain(config_of(nats_server, tmp_path, route(start="new")), SOON)
-    assert left == ["hq: 1 messages not acknowledged"]
+    assert [line.partition(";")[0] for line in left] == ["hq: 1 message not acknowledged"]
 
 
 async def test_an_account_that_is_older_than_the_stream_does_not_hide_what_came_since(
@@ -66,7 +66,7 @@ async def test_an_account_that_is_older_than_the_stream_does_not_hide_what_came_
     await client.jetstream().publish(receipt_subject("hq", RUN), encode_receipt(receipt))
     await send(client, 5, 10)
     left = await drain(config_of(nats_server, tmp_path, route()), SOON)
-    assert left == ["hq: 1 messages not acknowledged"]
+    assert [line.partition(";")[0] for line in left] == ["hq: 1 message not acknowledged"]
 
 
 async def test_nothing_is_left_when_a_worker_has_delivered_all(

@@ -13,6 +13,7 @@ from sitewire.collectors.publisher.sidecar import collect
 from sitewire.collectors.publisher.sync import Waiting
 from sitewire.deploy.cli.arguments import Commands, add_endpoint, add_timeout, command, endpoint_of, environ_path
 from sitewire.deploy.cli.signals import stop_on_signals
+from sitewire.deploy.cli.terminal import counted
 
 
 def add(commands: Commands) -> None:
@@ -42,7 +43,9 @@ def run(options: argparse.Namespace) -> int:
     for line in left.unreadable:
         print(line, file=sys.stderr)
     if left.records or left.unreadable:
-        print(f"{left.records} records of {left.writers} writers are left in {options.spool}", file=sys.stderr)
+        print(
+            f"{left.records} records of {counted(left.writers, 'writer')} are left in {options.spool}", file=sys.stderr
+        )
         return 1
     print("everything has arrived at the broker", file=sys.stderr)
     return 0

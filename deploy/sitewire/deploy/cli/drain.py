@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.deploy.cli.arguments import Commands, add_config, add_timeout, command
+from sitewire.deploy.cli.troubles import troubles
+from sitewire.deploy.cli.connected import connected
+from sitewire.deploy.cli.terminal import counted, printable
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -24,7 +27,7 @@ def add(commands: Commands) -> None:
     parser = command(
         commands,
         "drain",
-        "wait until the local spool, every account and every route are done; exit 1 if they are not",
+        "wait until nothing is on its way, from the local spool to every route; exit 1 if something still is",
         "sitewire drain -c sitewire.yaml --timeout 60",
     )
     add_config(parser)
@@ -33,15 +36,24 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Wait; 0 when everything is delivered."""
+    """Wait; 0 when nothing is on its way any more, 1 otherwise. The last line says what that means."""
     from sitewire.broker_config.load import load_config
 
     config = load_config(options.config)
     left = asyncio.run(drain(config, options.timeout))
     for line in left:
-        print(line, file=sys.stderr)
-    print("everything is delivered" if not left else "not everything is delivered", file=sys.stderr)
+        print(printable(line), file=sys.stderr)
+    print(printable("not everything is delivered" if left else asyncio.run(_verdict(config))), file=sys.stderr)
     return int(bool(left))
+
+
+async def _verdict(config: Config) -> str:
+    """Return whether everything is delivered, now that nothing is on its way: something may have been given up."""
+    from sitewire.deploy.shortfall import read_shortfall
+
+    async with connected(config, "sitewire drain") as client:
+        short = await read_shortfall(client, config)
+    return "; ".join(["nothing is on its way any more", *short]) if short else "everything is delivered"
 
 
 async def drain(config: Config, timeout: float) -> list[str]:  # noqa: ASYNC109  what is left is the answer, no error
@@ -52,7 +64,7 @@ async def drain(config: Config, timeout: float) -> list[str]:  # noqa: ASYNC109 
         timeout: seconds at most.
 
     Returns:
-        What is still on its way, a line each; empty when everything is delivered.
+        What is still on its way, a line each; empty when nothing is.
     """
     left = ["nothing could be looked at in time"]
     try:
@@ -72,39 +84,49 @@ async def drain(config: Config, timeout: float) -> list[str]:  # noqa: ASYNC109 
 async def _left(config: Config) -> list[str]:
     from sitewire.broker_config.errors import BrokerError
     from sitewire.collectors.publisher.sync import waiting
+    from sitewire.deploy.errors import NothingSetUp
 
     spool = config.collect.spool
     here = await asyncio.to_thread(waiting, spool)
-    left = [f"{here.records} records of {here.writers} writers wait in {spool}"] if here.records else []
+    left = [f"{here.records} records of {counted(here.writers, 'writer')} wait in {spool}"] if here.records else []
     left += here.unreadable
     try:
         return left + await _on_its_way(config)
-    except BrokerError as error:
+    except (BrokerError, NothingSetUp) as error:
         return [*left, str(error)]
 
 
 async def _on_its_way(config: Config) -> list[str]:
-    from sitewire.broker_config.connection import connect
     from sitewire.deploy.accounting import read_rows
     from sitewire.deploy.health import read_backlogs
 
-    client = await connect(config.broker.endpoint, name="sitewire drain")
-    try:
+    async with connected(config, "sitewire drain") as client:
         rows = await read_rows(client, config)
         # Accounts are up to a second old, and a route that nobody has taken up has no rows.
         backlogs = await read_backlogs(client, config)
         # Behind the backlogs: the messages of a parked run are acknowledged, and it is noted before they are.
         parked = await _parked(client, config)
-    finally:
-        await client.close()
+        troubled = await _troubled(client, config)
     left = [
         f"{row.route}: {row.run} of {row.site}: {row.logged - row.sent} not sent, {row.pending} not delivered"
         for row in rows
         if not row.done
     ]
     left += [f"{name}: no worker has taken it up yet" for name, count in backlogs.items() if count is None]
-    left += [f"{name}: {count} messages not acknowledged" for name, count in backlogs.items() if count]
-    return left + parked
+    # Only when no account says more: then it is an account's delay, or something that no account speaks of.
+    hint = "" if left else "; if that stays so, they cannot be read and wait for room in the dead letters: see the log"
+    left += [f"{name}: {counted(count, 'message')} not acknowledged{hint}" for name, count in backlogs.items() if count]
+    left += parked
+    # By itself a trouble keeps nothing: the partition may be an empty one.
+    return left + troubled if left else []
+
+
+async def _troubled(client: Client, config: Config) -> list[str]:
+    from sitewire.deploy.workforce import read_workers
+
+    workforce = await read_workers(client)
+    partitions = ((route.name, partition) for route in config.routes for partition in workforce.partitions(route.name))
+    return troubles(partitions)
 
 
 async def _parked(client: Client, config: Config) -> list[str]:

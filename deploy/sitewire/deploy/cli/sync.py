@@ -12,6 +12,7 @@ from sitewire.broker_config.connection import Endpoint
 from sitewire.collectors.publisher.sync import Waiting, sync, waiting
 from sitewire.collectors.spool.directory import discover
 from sitewire.deploy.cli.arguments import Commands, add_endpoint, add_timeout, command, endpoint_of
+from sitewire.deploy.cli.terminal import counted
 
 
 def add(commands: Commands) -> None:
@@ -35,12 +36,13 @@ def run(options: argparse.Namespace) -> int:
         _say(f"nothing waits in {options.spool}: it holds no writer's records")
         return 0
     before = waiting(options.spool)
-    _say(f"{before.records} records of {before.writers} writers wait in {options.spool}")
+    _say(f"{before.records} records of {counted(before.writers, 'writer')} wait in {options.spool}")
     left = asyncio.run(sync(options.spool, endpoint, options.timeout, _Progress(before)))
     for line in left.unreadable:
         _say(line)
     if left.records or left.unreadable:
-        _say(f"{left.records} records of {left.writers} writers are left; run it again when the broker answers")
+        writers = counted(left.writers, "writer")
+        _say(f"{left.records} records of {writers} are left; run it again when the broker answers")
         return 1
     _say("everything has arrived at the broker")
     return 0
