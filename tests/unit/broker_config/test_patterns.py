@@ -10,7 +10,7 @@ from sitewire.broker_config.patterns import PatternRefused, contains, expand, ov
 from sitewire.schemas.errors import SubjectError
 from sitewire.schemas.subject import parse_published
 
-WRITERS = ("0" * 32, "f" * 32)
+WRITERS = ("1" * 32, "f" * 32)  # those that begin with zeros are of retries
 UNIVERSE = [
     f"metrics.{site}.{run}.{kind}.{writer}"
     for site, run, kind, writer in product(("a", "b"), ("r", "s"), ("scalars", "run"), WRITERS)
