@@ -11,16 +11,17 @@ from typing import Final
 from nats.aio.client import Client
 
 from sitewire.broker_config.change import Change, ChangeKind, differences
-from sitewire.broker_config.errors import NotThere, Refused, mapped_errors
+from sitewire.broker_config.errors import NotThere, mapped_errors
 from sitewire.broker_config.jetstream_api import (
-    CONSUMER_EXISTS,
     CONSUMER_MISSING,
     STREAM_MISSING,
     TIMEOUT_SECONDS,
     Json,
     ask_unless,
+    send_consumer,
 )
 from sitewire.broker_config.model import BEGINNING, Route, Start
+from sitewire.broker_config.moving import SINK_KEY, Standing, mark, place_of, set_back, standing_of
 from sitewire.broker_config.names import (
     METRICS_STREAM,
     PARTITIONS,
@@ -43,9 +44,6 @@ DELIVERY: Final[Json] = {
 
 START_KEY: Final = "sitewire.start"
 """Metadata of a consumer: the route's start as the file said when it was created."""
-
-SINK_KEY: Final = "sitewire.sink"
-"""Metadata of a consumer: the identity of the sink that its acknowledgements are about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +112,20 @@ def stale_routes(consumers: Iterable[str], planned: set[str]) -> list[Change]:
     ]
 
 
-async def apply_route(client: Client, plan: RoutePlan, consumers: Mapping[str, Json], *, dry_run: bool) -> Change:
+async def apply_route(
+    client: Client, plan: RoutePlan, consumers: Mapping[str, Json], *, dry_run: bool, move: bool = True
+) -> Change:
     """Create or update the consumers of one route; safe when several do it at once.
 
     The consumer of the first partition decides where a new route starts: it is created first, and the
     others take over what it says, whoever created it.
+
+    Args:
+        client: connected.
+        plan: the route.
+        consumers: the configuration of the stream's consumers by name, as they were just now.
+        dry_run: only say what would happen.
+        move: whether a route that another file has given another place may be taken back.
 
     Raises:
         BrokerError: no answer, or a refusal that has nothing to do with what the file says.
@@ -136,7 +143,7 @@ async def apply_route(client: Client, plan: RoutePlan, consumers: Mapping[str, J
     if began != plan.start_text:
         detail = f"it began with `{began}`, the file says `{plan.start_text}`; rename the route; {_removal(plan.route)}"
         return Change(ChangeKind.REFUSED, what, detail)
-    return await _complete(client, plan, ours, _start_of(there), dry_run=dry_run)
+    return await _complete(client, plan, ours, _start_of(there), dry_run=dry_run, move=move)
 
 
 async def route_start(client: Client, route: str) -> int:
@@ -154,41 +161,58 @@ async def route_start(client: Client, route: str) -> int:
     return int(_start_of(info["config"]).get("opt_start_seq", 0))
 
 
-async def _complete(client: Client, plan: RoutePlan, ours: list[Json | None], start: Json, *, dry_run: bool) -> Change:
+async def _complete(
+    client: Client, plan: RoutePlan, ours: list[Json | None], start: Json, *, dry_run: bool, move: bool
+) -> Change:
     what = f"route {plan.route}"
-    created = 0
-    changes: dict[str, None] = {}
-    for partition, config in enumerate(ours):
-        if config is None:
-            created += 1
-            if dry_run:
-                continue
-            config = await _create(client, plan, partition, start)  # noqa: PLW2901  what another process made counts
-        wanted = plan.wanted(partition)
-        metadata = config.get("metadata") or {}
-        place = metadata.get(SINK_KEY)
-        moved = (
-            f"its place {place} -> {plan.sink}, which is filled from the route's start" if place != plan.sink else ""
-        )
-        if differing := ", ".join(filter(None, (differences(config, wanted), moved))):
-            changes[differing] = None
-            if not dry_run:
-                if moved:
-                    await _read_again(client, plan.route, partition, start)
-                metadata = {**metadata, SINK_KEY: plan.sink}
-                await send_consumer(client, METRICS_STREAM, {**config, **wanted, "metadata": metadata}, "update")
-    if changes:
-        return Change(ChangeKind.UPDATED, what, next(iter(changes)))
+    created = ours.count(None)
+    if not dry_run:  # what another process makes meanwhile counts
+        ours = [config or await _create(client, plan, partition, start) for partition, config in enumerate(ours)]
+    there = {partition: config for partition, config in enumerate(ours) if config is not None}
+    standings = {partition: standing_of(config, plan.sink) for partition, config in there.items()}
+    away = [there[partition] for partition, standing in standings.items() if standing is Standing.ELSEWHERE]
+    if away and not move:
+        return Change(ChangeKind.REFUSED, what, _moved_away(plan, away[0]))
+    changes = [await _update(client, plan, partition, config, dry_run=dry_run) for partition, config in there.items()]
+    moving = [partition for partition, standing in standings.items() if standing is not Standing.OURS]
+    if moving and not dry_run:  # all of them are marked by now
+        others = await set_back(client, plan.route, plan.sink, moving, start.get("opt_start_seq", 1), plan.wanted)
+        if others:
+            return Change(ChangeKind.UPDATED, what, _waits(plan, others))
+    if text := next(filter(None, changes), ""):
+        return Change(ChangeKind.UPDATED, what, text)
     if created:
         return Change(ChangeKind.CREATED, what, f"{created} consumers, from {plan.start_text}")
     return Change(ChangeKind.UNCHANGED, what)
 
 
-async def _read_again(client: Client, route: str, partition: int, start: Json) -> None:
-    """Deliver all messages anew: what was acknowledged is in the old place. The new one drops what it has already."""
-    name = consumer_name(route, partition)
-    body = {"seq": start.get("opt_start_seq", 1)}
-    await ask_unless(client, f"CONSUMER.RESET.{METRICS_STREAM}.{name}", body, frozenset())  # ADR-60 of the NATS project
+async def _update(client: Client, plan: RoutePlan, partition: int, config: Json, *, dry_run: bool) -> str:
+    """Update a consumer, or mark it if it is another place's; return from what to what, empty if it is as it should."""
+    standing, wanted = standing_of(config, plan.sink), plan.wanted(partition)
+    if standing is not Standing.OURS:
+        if standing is Standing.ELSEWHERE and not dry_run:
+            await mark(client, config, plan.sink)
+        return _moved(plan, config, standing)
+    differing = differences(config, wanted)
+    if differing and not dry_run:
+        await send_consumer(client, METRICS_STREAM, {**config, **wanted}, "update")
+    return differing
+
+
+def _moved(plan: RoutePlan, config: Json, standing: Standing) -> str:
+    before = f"{place_of(config)} -> " if standing is Standing.ELSEWHERE else ""
+    return f"its place {before}{plan.sink}, which is filled from the route's start"
+
+
+def _moved_away(plan: RoutePlan, config: Json) -> str:
+    return (
+        f"another file has moved it from {plan.sink} to {place_of(config)}; "
+        "it is left alone here until this file is applied, or a worker is started with it"
+    )
+
+
+def _waits(plan: RoutePlan, others: tuple[str, ...]) -> str:
+    return f"moves to {plan.sink} when the workers of the old place have stopped: {', '.join(others)}"
 
 
 async def _create(client: Client, plan: RoutePlan, partition: int, start: Json) -> Json:
@@ -201,31 +225,6 @@ async def _create(client: Client, plan: RoutePlan, partition: int, start: Json) 
         "metadata": {START_KEY: plan.start_text, SINK_KEY: plan.sink},
     }
     return await send_consumer(client, METRICS_STREAM, config, "create")
-
-
-async def send_consumer(client: Client, stream: str, config: Json, action: str) -> Json:
-    """Create or update a durable consumer, and return what it is then.
-
-    Args:
-        client: connected.
-        stream: of the consumer.
-        config: with its ``name``.
-        action: ``create`` or ``update``.
-
-    Raises:
-        BrokerError: no answer, or a refusal.
-    """
-    name = config["name"]
-    body = {"stream_name": stream, "config": config, "action": action}
-    answer = await ask_unless(client, f"CONSUMER.CREATE.{stream}.{name}", body, CONSUMER_EXISTS)
-    if answer is None:
-        # Another process was faster; its consumer holds the position.
-        answer = await ask_unless(client, f"CONSUMER.INFO.{stream}.{name}", None, frozenset())
-    if answer is None:
-        msg = f"the server neither creates nor has {name}"
-        raise Refused(msg)
-    found: Json = answer["config"]
-    return found
 
 
 async def _resolve_start(client: Client, start: Start) -> Json:

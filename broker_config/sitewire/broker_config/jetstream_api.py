@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 from nats.aio.client import Client
 from nats.js.errors import APIError
 
-from sitewire.broker_config.errors import map_error, mapped_errors
+from sitewire.broker_config.errors import Refused, map_error, mapped_errors
 
 Json: TypeAlias = dict[str, Any]
 
@@ -56,3 +56,28 @@ async def ask_unless(client: Client, path: str, body: Json | None, codes: frozen
         if error.err_code in codes:
             return None
         raise map_error(error) from error
+
+
+async def send_consumer(client: Client, stream: str, config: Json, action: str) -> Json:
+    """Create or update a durable consumer, and return what it is then.
+
+    Args:
+        client: connected.
+        stream: of the consumer.
+        config: with its ``name``.
+        action: ``create`` or ``update``.
+
+    Raises:
+        BrokerError: no answer, or a refusal.
+    """
+    name = config["name"]
+    body = {"stream_name": stream, "config": config, "action": action}
+    answer = await ask_unless(client, f"CONSUMER.CREATE.{stream}.{name}", body, CONSUMER_EXISTS)
+    if answer is None:
+        # Another process was faster; its consumer holds the position.
+        answer = await ask_unless(client, f"CONSUMER.INFO.{stream}.{name}", None, frozenset())
+    if answer is None:
+        msg = f"the server neither creates nor has {name}"
+        raise Refused(msg)
+    found: Json = answer["config"]
+    return found

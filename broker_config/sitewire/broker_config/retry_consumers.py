@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from nats.aio.client import Client
 
 from sitewire.broker_config.change import Change, ChangeKind, differences
-from sitewire.broker_config.consumers import DELIVERY, RoutePlan, send_consumer
-from sitewire.broker_config.jetstream_api import Json
+from sitewire.broker_config.consumers import DELIVERY, RoutePlan
+from sitewire.broker_config.jetstream_api import Json, send_consumer
 from sitewire.broker_config.names import PARTITIONS, RETRIES_STREAM, retry_consumer_name, retry_filter
 
 

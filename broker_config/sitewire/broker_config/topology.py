@@ -40,13 +40,14 @@ def plan(config: Config) -> Topology:
     return Topology(plan_streams(config.broker), tuple(plan_route(route) for route in config.routes))
 
 
-async def apply(client: Client, topology: Topology, *, dry_run: bool = False) -> list[Change]:
+async def apply(client: Client, topology: Topology, *, dry_run: bool = False, move: bool = True) -> list[Change]:
     """Make the broker hold it; idempotent, and safe when several processes do it at once.
 
     Args:
         client: a connection with rights to the JetStream API.
         topology: from ``plan``.
         dry_run: only say what would happen.
+        move: whether a route that another file has given another place may be taken back.
 
     Raises:
         BrokerError: no answer, or a refusal that has nothing to do with the file. What was refused
@@ -60,7 +61,7 @@ async def apply(client: Client, topology: Topology, *, dry_run: bool = False) ->
         consumers = {}
     again = await existing_consumers(client, RETRIES_STREAM)
     for route in topology.routes:
-        change = await apply_route(client, route, consumers, dry_run=dry_run)
+        change = await apply_route(client, route, consumers, dry_run=dry_run, move=move)
         if again is not None or dry_run:  # else their stream was refused: the metrics go their way all the same
             change = await apply_retries(client, route, again or {}, change, dry_run=dry_run)
         changes.append(change)

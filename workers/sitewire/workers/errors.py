@@ -8,7 +8,8 @@
     │   ├── SinkUnavailable    the operating system said no: a full disk, a bad block, no permission
     │   ├── NotOpen            the sink or run is closed, or failed before; open it again
     │   ├── GivenUp            an attempt failed, and there shall be no other now
-    │   └── UnitLost           somebody else works on this partition: drop all of it, look at the lease
+    │   ├── UnitLost           somebody else works on this partition: drop all of it, look at the lease
+    │   └── RouteMoved         the route is given another place, or is on its way to this one: nothing is delivered here
     └── Permanent              trying again cannot help
         ├── BatchRefused       the tracker will never take some record of the batch: it is halved until that is found
         ├── MissingExtra       a library of the sink is not installed
@@ -73,6 +74,10 @@ class GivenUp(Temporary):
 
 class UnitLost(Temporary):
     """Somebody else works on the partition: all of its work here ends, and is begun again if it is ours after all."""
+
+
+class RouteMoved(Temporary):
+    """The partition's acknowledgements are about another place, or not about this one yet: nothing is pulled."""
 
 
 class BatchRefused(Permanent):

@@ -15,6 +15,7 @@ from sitewire.broker_config.errors import BrokerError, mapped_errors
 from sitewire.broker_config.names import RETRIES_STREAM, retry_consumer_name
 from sitewire.schemas.errors import SchemaError
 from sitewire.workers.arrival import Arrival, arrive_again
+from sitewire.workers.fence import Fence
 from sitewire.workers.ownership.unit import Hold
 from sitewire.workers.pull import Pull
 
@@ -34,10 +35,18 @@ class Retries:
         sink: the identity of the place: what another one had refused is none of ours.
         hold: the lease that the partition is owned under.
         generation: asked for a number that rises with each connection.
+        fence: asked after each connection whether the route is delivered to the place.
     """
 
     def __init__(
-        self, client: Client, route: str, partition: int, sink: str, hold: Hold, generation: Callable[[], int]
+        self,
+        client: Client,
+        route: str,
+        partition: int,
+        sink: str,
+        hold: Hold,
+        generation: Callable[[], int],
+        fence: Fence | None = None,
     ) -> None:
         self._client = client
         self._route = route
@@ -46,6 +55,7 @@ class Retries:
         self._sink = sink
         self._hold = hold
         self._generation = generation
+        self._fence = fence
         self._said: set[str] = set()
 
     async def run(self, room: Callable[[], Awaitable[None]], hand_out: Callable[[Arrival], None]) -> None:
@@ -56,6 +66,7 @@ class Retries:
             hand_out: takes it; what it does not acknowledge comes again.
 
         Raises:
+            RouteMoved: the route is another place's.
             BrokerError: the connection is closed.
         """
         backoff = Backoff(first=0.5, most=10.0)
@@ -77,6 +88,8 @@ class Retries:
                 heed_cancellation()
                 if generation != self._generation():
                     generation = self._generation()
+                    if self._fence is not None:  # or what is for the other place would be dropped here
+                        await self._fence.check()
                     await self._reset()
                 await room()
                 for message in await pull.fetch(FETCH_LIMIT):

@@ -21,6 +21,7 @@ from sitewire.workers.arrival import Arrival, arrive
 from sitewire.workers.complaint import Complaint
 from sitewire.workers.dead_letters import DeadLetters
 from sitewire.workers.end_watch import Listener, RouteEnds
+from sitewire.workers.fence import Fence
 from sitewire.workers.gaps import GapFiller
 from sitewire.workers.ownership.unit import ALONE, Hold
 from sitewire.workers.parking import Parking
@@ -59,9 +60,10 @@ class RoutePartition:
         generation: asked for a number that rises with each connection.
         hold: the lease that it is owned under.
         ends: who tells it of the ends of runs; without it none is looked for but those of the runs that come.
+        fence: asked before anything is pulled whether the route is delivered to the sink's place; without it it is.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  what one owner is made of; a bundle would only have another name
         self,
         client: Client,
         route: str,
@@ -71,6 +73,7 @@ class RoutePartition:
         generation: Callable[[], int],
         hold: Hold = ALONE,
         ends: RouteEnds | None = None,
+        fence: Fence | None = None,
     ) -> None:
         self.route = route
         self.partition = partition
@@ -79,6 +82,7 @@ class RoutePartition:
         self._sink = sink
         self._generation = generation
         self._hold = hold
+        self._fence = fence
         self._consumer = consumer_name(route, partition)
         stream = Stream(client)
         self._settled = asyncio.Event()
@@ -93,15 +97,17 @@ class RoutePartition:
         )
         self._runs: dict[RunKey, tuple[RunDelivery, asyncio.Task[None]]] = {}
         self._aside = SettingAside(route, letters)
-        self._retries = Retries(client, route, partition, sink.identity, hold, generation)
+        self._retries = Retries(client, route, partition, sink.identity, hold, generation, fence)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until ``stop`` is set, then commit and acknowledge what is there.
 
         Raises:
-            WorkerError: the sink's partition could not be opened; or, ``UnitLost``, it is somebody else's.
+            WorkerError: the sink's partition could not be opened; or, ``UnitLost``, it is somebody else's; or,
+                ``RouteMoved``, the route is.
             BrokerError: the consumer is not there, or the connection is closed.
         """
+        await self._stay_inside()  # before the sink is opened, or whoever the route belongs to may find it locked
         try:
             await self._sink.open(self.partition)
             reached(Point.SINK_OPENED)
@@ -147,6 +153,7 @@ class RoutePartition:
                 if generation != self._generation():
                     await self._leased()
                     generation = self._generation()
+                    await self._stay_inside()
                     self._forget_sequences()
                     await self._reset()
                     await parking.adopt()
@@ -165,6 +172,10 @@ class RoutePartition:
         while self._hold.left() <= 0:
             heed_cancellation()
             await asyncio.sleep(LEASE_LOOK)
+
+    async def _stay_inside(self) -> None:
+        if self._fence is not None:
+            await self._fence.check()
 
     def _forget_sequences(self) -> None:
         self._context.gaps.forget()

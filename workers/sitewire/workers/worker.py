@@ -11,13 +11,17 @@ from functools import partial
 from nats.aio.client import Client
 
 from sitewire.broker_config.backoff import Backoff
-from sitewire.broker_config.change import ChangeKind
+from sitewire.broker_config.change import Change, ChangeKind
 from sitewire.broker_config.connection import EventKind, connect
+from sitewire.broker_config.consumers import existing_consumers
 from sitewire.broker_config.errors import BrokerError, ConnectionLost, NotThere, Temporary, mapped_errors
 from sitewire.broker_config.model import Config, Route
+from sitewire.broker_config.moving import Standing, route_stands
 from sitewire.broker_config.names import PARTITIONS, consumer_name, takes
+from sitewire.broker_config.places import digest_of
 from sitewire.broker_config.topology import apply, plan, route_start
 from sitewire.workers.end_watch import EndWatch, RouteEnds
+from sitewire.workers.fence import Fence
 from sitewire.workers.ownership.lease import TRIMMER
 from sitewire.workers.ownership.owner import Owner
 from sitewire.workers.ownership.said import SaidOnce
@@ -29,6 +33,7 @@ from sitewire.workers.trimmer.trimmer import Trimmer
 
 FLUSH_TIMEOUT = 2  # seconds
 REFUSED_AGAIN = 60.0  # seconds until a route that could not be made is asked for again
+MOVING_AGAIN = 2.0  # seconds until one whose place is another is looked at again: its workers may have stopped
 
 _logger = logging.getLogger("sitewire.worker")
 
@@ -51,6 +56,9 @@ class Worker:
         self._routes = [route for route in config.routes if not routes or route.name in routes]
         self._generation = 0
         self._closing = False
+        self._declared = False
+        self._changes: frozenset[Change] = frozenset()
+        self._moving = False
         self._said = SaidOnce()
         self._returned = asyncio.Event()
 
@@ -65,7 +73,7 @@ class Worker:
             try:
                 await self._connected(stop)
             except* BrokerError as errors:
-                self._said.warn(f"{first_of(errors)}; trying again")
+                self._said.warn("broker", str(first_of(errors)), "trying again")
             await pause(backoff, stop)
 
     async def _connected(self, stop: asyncio.Event) -> None:
@@ -91,24 +99,37 @@ class Worker:
     async def _declare(self, client: Client) -> bool:
         """Make what is not there; whether there was any such thing."""
         topology = await asyncio.to_thread(plan, self._config)
-        changes = await apply(client, topology)
+        # To start with a file is to ask for what it says; to come back is not: it may be older than another's.
+        changes = await apply(client, topology, move=not self._declared)
+        self._declared = True
         for change in changes:
+            if change in self._changes:
+                continue  # a route that waits says so once
             if change.kind is ChangeKind.REFUSED:
                 _logger.error("%s", change)
             elif change.kind is not ChangeKind.UNCHANGED:
                 _logger.info("%s", change)
+        self._changes = frozenset(changes)
         return any(change.kind is ChangeKind.CREATED for change in changes)
 
     async def _starts(self, client: Client) -> dict[str, int | None]:
-        """Return where each route began; one that could not be made is left out, and stops no other."""
+        """Return where each route began; one that could not be made, or is another place's, is left out.
+
+        It is no unit of this worker then, and stops no other. Who moves it to this place waits for nobody here.
+        """
+        consumers = await existing_consumers(client) or {}
         found: dict[str, int | None] = {}
+        self._moving = False
         for route in self._routes:
+            if route_stands(consumers, route.name, route.sink.identity) is not Standing.OURS:
+                self._moving = True
+                continue
             with suppress(NotThere):
                 found[route.name] = await route_start(client, route.name) or None
         return found
 
     async def _watch_store(self, client: Client, starts: Mapping[str, int | None]) -> None:
-        """Look for what was declared whenever the broker is back, and now and then for a route that is missing.
+        """Look for what was declared whenever the broker is back, and now and then for a route that is left out.
 
         Raises:
             ConnectionLost: it has another store. What is known here of sequences is wrong then: start over.
@@ -116,7 +137,7 @@ class Worker:
         backoff = Backoff(first=0.25, most=5.0)
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(REFUSED_AGAIN if len(starts) < len(self._routes) else None):
+                async with asyncio.timeout(self._looks_again(starts)):
                     await self._returned.wait()
             self._returned.clear()
             try:
@@ -128,8 +149,13 @@ class Worker:
                 await backoff.pause()
                 continue
             if lost:
-                msg = "the broker has another store, or a route that was missing; starting over"
+                msg = "the broker has another store, or a route was missing, or has moved; starting over"
                 raise ConnectionLost(msg)
+
+    def _looks_again(self, starts: Mapping[str, int | None]) -> float | None:
+        if self._moving:
+            return MOVING_AGAIN
+        return REFUSED_AGAIN if len(starts) < len(self._routes) else None
 
     def _units(self, client: Client, starts: Mapping[str, int | None], watch: EndWatch) -> Iterator[Unit]:
         for route in self._routes:
@@ -138,7 +164,8 @@ class Worker:
             ends = RouteEnds(watch, takes(route.subjects))
             for partition in range(PARTITIONS):
                 run = partial(self._deliver, client, route, partition, starts[route.name], ends)
-                yield Unit(consumer_name(route.name, partition), f"route {route.name}, partition {partition}", run)
+                name, title = consumer_name(route.name, partition), f"route {route.name}, partition {partition}"
+                yield Unit(name, title, run, digest_of(route.sink.identity))
         if self._trims:
             yield Unit(TRIMMER, "the trimmer", self._trim)
 
@@ -157,7 +184,8 @@ class Worker:
     ) -> None:
         sink = await asyncio.to_thread(make_sink, route.sink)  # it looks through what is installed
         generation = lambda: self._generation  # noqa: E731  what a partition asks for
-        await RoutePartition(client, route.name, partition, sink, start, generation, hold, ends).run(stop)
+        fence = Fence(client, route.name, partition, route.sink.identity)
+        await RoutePartition(client, route.name, partition, sink, start, generation, hold, ends, fence).run(stop)
 
     def _on_event(self, kind: EventKind, text: str) -> None:
         if kind == "reconnected":

@@ -7,7 +7,8 @@ unit that nobody owns, and stops nobody.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, TypeVar
 
 from sitewire.broker_config.names import ROUTE_NAME
@@ -47,6 +48,7 @@ class WorkerLease:
         trims: whether it may own the trimmer.
         leaving: it hands over what it has; nothing more for it.
         kernel: whose process the ``pid`` is, see ``kernel``; empty if that is not known.
+        places: of each route, the digest of the place that it is delivered to; who moves a route looks at it.
     """
 
     host: str = ""
@@ -56,6 +58,7 @@ class WorkerLease:
     trims: bool = False
     leaving: bool = False
     kernel: str = ""
+    places: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ def decode_worker(data: bytes) -> WorkerLease:
         trims=found.get("trims") is True,
         leaving=found.get("leaving") is True,
         kernel=_of(found, "kernel", str, ""),
+        places=_places(found),
     )
 
 
@@ -114,6 +118,11 @@ def _of(found: dict[str, Any], key: str, kind: type[T], default: T) -> T:
 
 def _is_route(name: object) -> bool:
     return isinstance(name, str) and ROUTE_NAME.fullmatch(name) is not None
+
+
+def _places(found: dict[str, Any]) -> dict[str, str]:
+    places = _of(found, "places", dict, {})
+    return {route: place for route, place in places.items() if _is_route(route) and isinstance(place, str)}
 
 
 def _time(found: dict[str, Any]) -> float:

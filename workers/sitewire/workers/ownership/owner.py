@@ -7,8 +7,9 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from typing import Final
 
 from nats.aio.client import Client
 
@@ -29,6 +30,8 @@ from sitewire.workers.ownership.said import SaidOnce
 from sitewire.workers.ownership.tenure import Tenure
 from sitewire.workers.ownership.unit import Unit
 from sitewire.workers.ownership.view import View, Watch, read_view
+
+LEASES: Final = "leases"  # whose troubles are those of looking
 
 _logger = logging.getLogger("sitewire.worker")
 
@@ -121,7 +124,7 @@ class _Life:
                     if self._client.is_closed:
                         raise
                     self._watch.forget()
-                    self._said.warn(f"the leases cannot be read or written: {error}; trying again")
+                    self._said.warn(LEASES, f"the leases cannot be read or written: {error}", "trying again")
                 await self._hints.wait(min(lease.LOOK, self._watch.due(now())))
 
     async def _turn(self, group: asyncio.TaskGroup) -> None:
@@ -140,6 +143,7 @@ class _Life:
             return
         await self._mind(view)
         await self._share(group, view)
+        self._said.over(LEASES)
 
     def _dead(self, view: View) -> set[str]:
         """Return who has stood still for too long, and at the first look the predecessors whose process has ended."""
@@ -189,11 +193,13 @@ class _Life:
     async def _take(self, group: asyncio.TaskGroup, name: str, revision: int | None) -> None:
         claim = Claim(self._bucket, name, self._member.id)
         try:
-            if not await claim.take(revision):
-                return  # somebody was faster
+            taken = await claim.take(revision)
         except BrokerError as error:
-            self._said.warn(f"{self._units[name].title}: not taken: {error}; trying again")
+            self._said.warn(name, f"{self._units[name].title}: not taken: {error}", "trying again")
             return
+        self._said.over(name)
+        if not taken:
+            return  # somebody was faster
         tenure = Tenure(self._units[name], claim, self._member, self._client, self._said, self._hints.wake)
         task = group.create_task(tenure.run(), name=self._units[name].title)
         self._tenures[name] = tenure, task
@@ -204,8 +210,14 @@ class _Life:
         self._hints.wake()
 
 
-def _introduction(units: Iterable[str], kernel: str) -> WorkerLease:
-    routes = {route_of(unit) for unit in units} - {""}
+def _introduction(units: Mapping[str, Unit], kernel: str) -> WorkerLease:
+    places = {route: unit.place for name, unit in units.items() if (route := route_of(name))}
     return WorkerLease(
-        socket.gethostname(), os.getpid(), time.time(), tuple(sorted(routes)), TRIMMER in set(units), kernel=kernel
+        socket.gethostname(),
+        os.getpid(),
+        time.time(),
+        tuple(sorted(places)),
+        TRIMMER in units,
+        kernel=kernel,
+        places=places,
     )

@@ -36,8 +36,10 @@ class Unit:
         name: its key's, behind ``unit.``.
         title: for people.
         run: works until the event is set, then finishes what is there; raises what went wrong.
+        place: the digest of the place that its route is delivered to; empty if it is no route's.
     """
 
     name: str
     title: str
     run: Callable[[asyncio.Event, Hold], Awaitable[None]]
+    place: str = ""
