@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -61,17 +62,17 @@ def test_the_run_that_has_failed_for_longest_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "run",
+    "make",
     [
-        Standing("a"),
-        Standing("a", FAILS_AFTER / 2),
-        Standing("a", FAILS_AFTER, parked=True),
-        Standing("a", FAILS_AFTER, messages=0),
-        Standing("a", attempts=PATIENCE / 2, missing=PATIENCE / 2),
+        lambda: Standing("a"),
+        lambda: Standing("a", FAILS_AFTER / 2),
+        lambda: Standing("a", FAILS_AFTER, parked=True),
+        lambda: Standing("a", FAILS_AFTER, messages=0),
+        lambda: Standing("a", attempts=PATIENCE / 2, missing=PATIENCE / 2),
     ],
 )
-def test_one_that_goes_on_or_is_parked_or_has_nothing_waiting_is_not_named(run: Standing) -> None:
-    assert told(run) == []
+def test_one_that_goes_on_or_is_parked_or_has_nothing_waiting_is_not_named(make: Callable[[], Standing]) -> None:
+    assert told(make()) == []
 
 
 def test_one_that_hangs_or_waits_for_what_is_missing_is_named_too() -> None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.deploy.cli.arguments import Commands, add_config, add_timeout, command
-from sitewire.deploy.cli.troubles import troubles
 from sitewire.deploy.cli.connected import connected
 from sitewire.deploy.cli.terminal import counted, printable
+from sitewire.deploy.cli.troubles import troubles
 
 if TYPE_CHECKING:
     from nats.aio.client import Client

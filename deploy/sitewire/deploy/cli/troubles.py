@@ -1,0 +1,44 @@
+"""What keeps workers from delivering, in lines: what is one trouble for whoever mends it is one line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from sitewire.deploy.workforce import PartitionHealth
+
+_LOCKED: Final = re.compile(r".*/\d+\.lock: (?P<holder>held by .+?)(?: since (?P<since>\S+))?")
+_PROCESS: Final = "held by process "
+
+
+def troubles(partitions: Iterable[tuple[str, PartitionHealth]]) -> list[str]:
+    """Return a line for each trouble; those that differ only in route, partition and time are one.
+
+    Args:
+        partitions: with the names of their routes, those without trouble too.
+    """
+    groups: dict[str, list[tuple[str, PartitionHealth]]] = {}
+    for route, partition in partitions:
+        if partition.trouble:
+            groups.setdefault(_holder(partition.trouble), []).append((route, partition))
+    return [_line(what, group) for what, group in groups.items()]
+
+
+def _holder(trouble: str) -> str:
+    """Return who holds a lock, or the trouble as it is."""
+    locked = _LOCKED.fullmatch(trouble)
+    return locked["holder"] if locked else trouble
+
+
+def _line(what: str, group: list[tuple[str, PartitionHealth]]) -> str:
+    (route, partition), *more = group
+    if not more:
+        return f"{route} p{partition.number}: {partition.trouble}"
+    names = ", ".join(dict.fromkeys(name for name, _ in group))
+    line = f"{len(group)} partitions of {names} wait: {what}"
+    locked = [_LOCKED.fullmatch(partition.trouble) for _, partition in group]
+    since = min((found["since"] for found in locked if found and found["since"]), default="")
+    line += f" since {since}" if since else ""
+    return f"{line}: let it go on, or kill it" if what.startswith(_PROCESS) else line
