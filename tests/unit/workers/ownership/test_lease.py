@@ -36,6 +36,7 @@ worker_leases = st.builds(
     st.booleans(),
     st.booleans(),
     texts,
+    st.dictionaries(st.from_regex(r"[a-z0-9-]{1,32}", fullmatch=True), texts),
 )
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | texts,
@@ -69,6 +70,11 @@ def test_whatever_is_written_there_stops_nobody(data: bytes) -> None:
 def test_values_that_are_none(data: bytes) -> None:
     assert decode_worker(data) == WorkerLease(routes=("a",) if b"routes" in data else ())
     assert decode_unit(data) == UnitLease()
+
+
+def test_places_that_are_none_are_left_out() -> None:
+    assert decode_worker(b'{"places": {"a": "0", "b": 1, "NO": "2"}}').places == {"a": "0"}
+    assert decode_worker(b'{"places": ["a"]}').places == {}
 
 
 def test_a_unit_is_free_when_the_key_of_its_owner_is_gone() -> None:
