@@ -33,6 +33,9 @@ _MEANINGS: Final = {
     "too_short": "must not be empty",
 }
 
+_UNITS: Final = {"max_bytes": "bytes", "hours": "hours"}
+"""Of keys that are numbers: who writes ``10GiB`` is told what the number counts."""
+
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -162,7 +165,9 @@ class _Reader:
             self._source.add(here, f"there is no key `{here[-1]}`", did_you_mean(str(here[-1]), known))
         else:
             message = _MEANINGS.get(error["type"]) or error["msg"].removeprefix("Value error, ")
-            self._source.add(here, message)
+            unit = _UNITS.get(str(here[-1]), "") if here[0] in ("broker", "keep") else ""
+            advice = _in_bytes(self._source.texts.get(here, "")) if unit == "bytes" else ""
+            self._source.add(here, f"{message}, in {unit}" if unit else message, advice)
 
 
 def _keys_at(model: type[BaseModel], path: KeyPath) -> Iterable[str]:
@@ -189,6 +194,15 @@ def _bare(annotation: object) -> object:
 def _name_like(name: str) -> str:
     close = re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")[:32]
     return f"write `{close}`" if close else "choose another name"
+
+
+def _in_bytes(text: str) -> str:
+    """Say what a size with a unit is as a number."""
+    found = re.fullmatch(r"(\d+) ?([KMGT])(i?)B?", text, re.IGNORECASE)
+    if found is None:
+        return ""
+    base = 1024 if found[3] else 1000
+    return f"write `{int(found[1]) * base ** ('KMGT'.index(found[2].upper()) + 1)}`"
 
 
 def _overlap_advice(first: str, second: str) -> str:

@@ -69,6 +69,9 @@ def test_everything_about_a_letter_is_json_with_its_record_in_words() -> None:
     }
     assert (shown["index"], shown["writer"]) == (7, WRITER)
     assert details(message(3))["begins"] == "6a 75 6e 6b"
+    subject = f"metrics.clinic.job.scalars.{WRITER}"
+    assert details(message(3, stored=subject.replace("metrics.", "metrics.4.")))["subject"] == subject, "as it was sent"
+    assert details(message(3, stored="metrics.a.b"))["subject"] == "metrics.a.b", "whoever has stored that"
     assert details(Kept(9, "dead.hq.message.9", None, "no letter"))["reason"] == "no letter"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from sitewire.deploy.cli.terminal import duration, printable, size
+from sitewire.deploy.cli.terminal import counted, duration, printable, size
 from sitewire.workers.ownership.lease import TRIMMER
 from sitewire.workers.trimmer.needs import NeedKind
 
@@ -60,7 +60,7 @@ def _who(holder: Holder, health: Health) -> str:
     who = f"route {printable(holder.route)}" + ("" if holder.partition is None else f", partition {holder.partition}")
     if holder.run:
         who += f", its parked run {printable(holder.run)} of {printable(holder.site)}"
-    who += f" ({holder.messages} messages, {size(holder.bytes)}, the oldest {duration(holder.seconds)} old)"
+    who += f" ({counted(holder.messages, 'message')}, {size(holder.bytes)}, the oldest {duration(holder.seconds)} old)"
     return who + _why(holder, health)
 
 

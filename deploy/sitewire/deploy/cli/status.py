@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sitewire.deploy.cli.arguments import Commands, add_config, command
 from sitewire.deploy.cli.connected import connected
 from sitewire.deploy.cli.room import parked_runs, warnings
-from sitewire.deploy.cli.terminal import open_console, printable, size
+from sitewire.deploy.cli.terminal import counted, open_console, printable, size
 from sitewire.deploy.cli.troubles import troubles
 
 if TYPE_CHECKING:
@@ -76,8 +76,9 @@ def view(health: Health) -> RenderableType:
     routes = Table(
         "route", "waiting", "oldest", "dead letters", "workers", "place", box=None, pad_edge=False, header_style="bold"
     )
+    routes.columns[-1].overflow = "fold"  # a place with an ellipsis in it is none
     for route in health.routes:
-        waiting, oldest = f"{route.lag_messages} messages", f"{route.lag_seconds:.1f} s"
+        waiting, oldest = counted(route.lag_messages, "message"), f"{route.lag_seconds:.1f} s"
         routes.add_row(route.name, waiting, oldest, str(route.dead_letters), _taken(route), route.sink)
     workers = Table("worker", "on", "since", "units", box=None, pad_edge=False, header_style="bold")
     for worker in health.workers:
@@ -97,5 +98,5 @@ def view(health: Health) -> RenderableType:
 def _taken(route: RouteHealth) -> str:
     count = len({partition.worker for partition in route.owners if partition.worker})
     troubled = sum(bool(partition.trouble) for partition in route.owners)
-    text = f"{route.partitions_taken} of {route.partitions} partitions, {count} worker{'s' * (count != 1)}"
+    text = f"{route.partitions_taken} of {route.partitions} partitions, {counted(count, 'worker')}"
     return f"{text}, {troubled} in trouble" if troubled else text

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from rich.console import Console
 
-PIPED_WIDTH: Final = 160  # columns, where no terminal says how many it has
+PIPED_WIDTH: Final = 10_000  # columns: into a pipe or a file nothing is wrapped or cut
 
 
 def open_console() -> Console:

@@ -16,6 +16,7 @@ from sitewire.schemas.errors import SchemaError
 from sitewire.schemas.record import Record
 
 SHOWN_BYTES: Final = 64  # of a message that cannot be read
+STORED_TOKENS: Final = 6  # of a subject of metrics, with its partition
 _NUMBERS: Final = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
 
 
@@ -85,13 +86,19 @@ def details(kept: Kept) -> dict[str, object]:
         key, record = letter.place.key, letter.record
         found |= {"writer": key.writer, "class": str(key.record_class), "index": letter.place.index}
         return found | {"experiment": letter.experiment, "record": dict(_fields(record))}
-    found |= {"subject": letter.stored, "sequence": letter.sequence, "size": letter.size}
+    found |= {"subject": _published(letter.stored), "sequence": letter.sequence, "size": letter.size}
     found |= {"begins": letter.data[:SHOWN_BYTES].hex(" ")}
     try:
         envelope = opened(letter)
     except SchemaError as error:
         return found | {"now": str(error)}
     return found | {"now": f"this build reads it: {len(envelope.records)} records from index {envelope.first} on"}
+
+
+def _published(stored: str) -> str:
+    """Return the subject as its site sent it: the stream puts the partition behind the first token."""
+    tokens = stored.split(".")
+    return ".".join([tokens[0], *tokens[2:]]) if len(tokens) == STORED_TOKENS and tokens[1].isdigit() else stored
 
 
 def _fields(record: Record) -> Iterator[tuple[str, object]]:

@@ -170,7 +170,7 @@ class Trimmer:
 
     @property
     def _kept(self) -> str:
-        hours = "" if self._keep.hours is None else f" and {self._keep.hours:g} hours"
+        hours = "" if self._keep.hours is None else f" and {self._keep.hours:g} h"
         return f"{self._keep.share:.0%} of the bound{hours} stay"
 
     async def _connected(self) -> Client:
