@@ -53,3 +53,14 @@ def test_what_is_over_ends_no_other_trouble(trouble: Trouble) -> None:
     assert trouble.since is not None
     trouble.over("its receipt")
     assert (trouble.text, trouble.since) == (None, None)
+
+
+def test_the_log_says_when_a_trouble_is_over(trouble: Trouble, caplog: pytest.LogCaptureFixture) -> None:
+    trouble.over()
+    trouble.met("a file where job belongs")
+    trouble.over()
+    trouble.over()
+    assert caplog.messages == [
+        "route hq, job/clinic: a file where job belongs; trying again",
+        "route hq, job/clinic: works again",
+    ]

@@ -54,4 +54,6 @@ class Trouble:
     def over(self, of: str = "") -> None:
         """Note that it worked; with ``of``, that what was met with a text that begins so is over, and nothing else."""
         if not of or (self.text or "").startswith(of):
+            if self.text is not None:
+                _logger.info("%s: works again", self._name)
             self.text = self.since = self.attempt = None

@@ -73,7 +73,10 @@ class Tenure:
             BrokerError: the client is closed.
         """
         reached(Point.UNIT_TAKEN)
-        await self._work()
+        try:
+            await self._work()
+        finally:
+            self._said.forget(self._unit.title)
         reached(Point.UNIT_STOPPED)
         try:
             async with asyncio.timeout(LEAVE_TIMEOUT):
@@ -97,13 +100,14 @@ class Tenure:
             raise error
         if not isinstance(error, WorkerError | BrokerError):
             _logger.error("%s: unexpected", self._unit.title, exc_info=error)
-        self._said.warn(f"{self._unit.title}: {error}; trying again until that is mended")
+        title = self._unit.title
+        self._said.warn(title, f"{title}: {error}", "trying again until that is mended")
         self._failed, self._part = (str(error) or repr(error))[:MOST_TEXT], ""
         self._changed()  # whatever it was, the lease may be lost
 
     def _works(self) -> None:
         self._failed = ""
-        self._said.clear()
+        self._said.over(self._unit.title)
         self._changed()
 
     def _troubled(self, part: str) -> None:
