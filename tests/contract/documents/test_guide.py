@@ -132,3 +132,21 @@ def test_what_a_trainer_is_shown_runs_and_nothing_of_it_is_refused(body: str, tm
     assigned = sum(SpoolReader(directory).assigned.values())
     # Both log a text, hyperparameters with one metric, and begin and end; besides, three numbers or two.
     assert assigned == (8 if "SummaryWriter" in body else 7)
+
+
+def test_the_sink_that_authors_are_shown_keeps_the_contract_by_the_tests_that_they_are_shown(tmp_path: Path) -> None:
+    module, tests = fences(GUIDE / "sinks.md", "python")
+    (tmp_path / "mytracker.py").write_text(module)
+    (tmp_path / "test_mytracker.py").write_text(tests)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-c", "pytest.ini", "test_mytracker.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
+    assert "skipped" not in done.stdout
