@@ -8,13 +8,18 @@ from collections.abc import Sequence
 import pytest
 from nats.aio.client import Client
 
-from sitewire.broker_config.names import RETRIES_STREAM, retry_consumer_name
+from sitewire.broker_config.consumers import existing_consumers
+from sitewire.broker_config.jetstream_api import send_consumer
+from sitewire.broker_config.moving import SINK_KEY, mark
+from sitewire.broker_config.names import METRICS_STREAM, RETRIES_STREAM, consumer_name, retry_consumer_name
 from sitewire.schemas.codec import encode_envelope, pack_record
 from sitewire.schemas.receipt import StreamKey
 from sitewire.schemas.retry import RetryOf, RetrySubject, encode_retry, new_retry_writer
 from sitewire.workers import route
-from sitewire.workers.errors import SinkUnavailable
-from support.memory_sink import Place, Running
+from sitewire.workers.errors import RouteMoved, SinkUnavailable
+from sitewire.workers.fence import Fence
+from sitewire.workers.ownership.tenure import first_of
+from support.memory_sink import MemorySink, Place, Running
 from support.stream import RUN, SCALARS, WRITER, acknowledged, neighbours, partition_of, scalar, send
 
 pytestmark = pytest.mark.nats
@@ -187,3 +192,22 @@ async def test_a_search_for_a_retry_finds_none_that_was_for_another_place(
         await place.until(RUN, KEY, 3)
         await settled(client)
     assert place.indexes == {(RUN, KEY): [0, 1, 2]}
+
+
+async def test_what_is_for_the_place_that_the_route_moves_to_is_kept_for_it(client: Client, place: Place) -> None:
+    consumer = consumer_name("hq", partition_of(RUN))
+    config = (await existing_consumers(client) or {})[consumer]
+    await send_consumer(client, METRICS_STREAM, {**config, "metadata": {SINK_KEY: "memory:"}}, "update")
+    fence = Fence(client, "hq", partition_of(RUN), "memory:")
+    owner = route.RoutePartition(client, "hq", partition_of(RUN), MemorySink(place), None, int, fence=fence)
+    at_work = asyncio.create_task(owner.run(asyncio.Event()))
+    await retry(client, 0, [7])
+    await place.until(RUN, KEY, 1)
+    await mark(client, config, "memory:elsewhere")
+    await retry(client, 1, [8], sink="memory:elsewhere")
+    await asyncio.wait([at_work], timeout=15)
+    error = at_work.exception()
+    assert isinstance(error, ExceptionGroup)
+    assert isinstance(first_of(error), RouteMoved)
+    info = await client.jsm().consumer_info(RETRIES_STREAM, retry_consumer_name("hq", partition_of(RUN)))
+    assert (info.num_ack_pending or 0) + (info.num_pending or 0) >= 1

@@ -88,12 +88,15 @@ class Retries:
                 heed_cancellation()
                 if generation != self._generation():
                     generation = self._generation()
-                    if self._fence is not None:  # or what is for the other place would be dropped here
-                        await self._fence.check()
+                    await self._stay_inside()
                     await self._reset()
                 await room()
                 for message in await pull.fetch(FETCH_LIMIT):
                     await self._take(message, hand_out)
+
+    async def _stay_inside(self) -> None:
+        if self._fence is not None:
+            await self._fence.check()
 
     async def _reset(self) -> None:
         with mapped_errors():
@@ -108,6 +111,7 @@ class Retries:
             self._say(f"a retry under {message.subject} cannot be read: {error}")
             return
         if retry.sink != self._sink:
+            await self._stay_inside()  # it may be for the place that the route moves to: not ours to drop
             with mapped_errors():
                 await message.ack()
             return

@@ -142,14 +142,15 @@ class Worker:
             self._returned.clear()
             try:
                 lost = await self._declare(client)
-                # Or another worker was faster, or the store is an older copy.
-                lost = lost or await self._starts(client) != starts
+                # Or another worker was faster, or the store is an older copy, or a route has moved.
+                changed = await self._starts(client) != starts
             except Temporary:
                 self._returned.set()  # JetStream is not up yet
                 await backoff.pause()
                 continue
-            if lost:
-                msg = "the broker has another store, or a route was missing, or has moved; starting over"
+            if lost or changed:
+                what = "the broker has another store, or a route was missing"
+                msg = f"{what if lost else 'which routes there are, or where they begin, has changed'}; starting over"
                 raise ConnectionLost(msg)
 
     def _looks_again(self, starts: Mapping[str, int | None]) -> float | None:
