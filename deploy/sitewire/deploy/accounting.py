@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from nats.aio.client import Client
@@ -23,6 +23,7 @@ from sitewire.broker_config.model import Config, Route
 from sitewire.broker_config.names import ACCOUNTS_STREAM, METRICS_STREAM, RECEIPTS_STREAM, partition_of, takes
 from sitewire.broker_config.subjects import stored_subjects
 from sitewire.broker_config.topology import route_start
+from sitewire.deploy.parked import read_parked
 from sitewire.deploy.run_state import Heard, RunState, run_state
 from sitewire.schemas.account import decode_account
 from sitewire.schemas.errors import SchemaError
@@ -45,6 +46,8 @@ class RunRow:
             look pending.
         refused_calls: log calls that the trainer's own checks refused; they never had an index.
         attempt: the number of the run's last attempt, from 1.
+        parked: it failed while others went on, and is read again later: until then it is pending.
+        parked_reason: what failed; empty if it is not parked.
     """
 
     run: str
@@ -66,6 +69,8 @@ class RunRow:
     refused_calls: int = 0
     unlisted: int = 0
     attempt: int = 1
+    parked: bool = False
+    parked_reason: str = ""
 
     @property
     def done(self) -> bool:
@@ -132,7 +137,17 @@ async def read_rows(client: Client, config: Config) -> list[RunRow]:
     rows = [
         make_row(books, route, run, starts[route.name], gone=gone) for route in routes for run in _runs(books, route)
     ]
-    return sorted((row for row in rows if row is not None), key=lambda row: (row.run, row.site, row.route))
+    reasons = {(key.run, key.site, key.route): parked.reason for key, parked in (await read_parked(client)).items()}
+    return sorted((_with_parking(row, reasons) for row in rows if row is not None), key=_order)
+
+
+def _order(row: RunRow) -> tuple[str, str, str]:
+    return row.run, row.site, row.route
+
+
+def _with_parking(row: RunRow, reasons: Mapping[tuple[str, str, str], str]) -> RunRow:
+    reason = reasons.get(_order(row))
+    return row if reason is None else replace(row, parked=True, parked_reason=reason)
 
 
 async def read_gone(client: Client, books: Books, routes: Iterable[Route]) -> Gone:
@@ -224,15 +239,19 @@ def make_row(
         state,
         logged,
         sent,
-        duplicates=receipt.duplicates,
-        pending=pending,
+        fates["delivered"],
+        fates["filtered"],
+        fates["refused"],
+        receipt.duplicates,
+        fates["dead_letters"],
+        fates["gaps"],
+        pending,
         holes={name: count for name, count in holes.items() if count},
         first_time=receipt.first_time,
         last_time=receipt.last_time,
         unlisted=receipt.unlisted,
         refused_calls=sum(sum(item.account.refused.values()) for item in heard.values()),
         attempt=attempt,
-        **fates,
     )
 
 

@@ -130,16 +130,13 @@ async def _troubled(client: Client, config: Config) -> list[str]:
 
 
 async def _parked(client: Client, config: Config) -> list[str]:
-    from sitewire.broker_config.bucket import Bucket
-    from sitewire.broker_config.names import PARKED_BUCKET
-    from sitewire.workers.parked_run import ParkedRun, parse_parked_key
+    from sitewire.deploy.parked import read_parked
 
-    entries = [(parse_parked_key(key), entry) for key, entry in (await Bucket(client, PARKED_BUCKET).all()).items()]
     names = {route.name for route in config.routes}
     return [
-        f"{key.route}: {key.run} of {key.site} is parked: {ParkedRun.decode(entry.value).reason}"
-        for key, entry in entries
-        if key is not None and key.route in names
+        f"{key.route}: {key.run} of {key.site} is parked: {parked.reason}"
+        for key, parked in (await read_parked(client)).items()
+        if key.route in names
     ]
 
 

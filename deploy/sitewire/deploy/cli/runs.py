@@ -79,7 +79,8 @@ def table(rows: list[RunRow]) -> Table:
 
 
 def _remarks(row: RunRow) -> str:
-    parts = [f"attempt {row.attempt}"] if row.attempt > 1 else []
+    parts = ["parked"] if row.parked else []
+    parts += [f"attempt {row.attempt}"] if row.attempt > 1 else []
     parts += [f"{count} {name}" for name, count in row.holes.items()]
     shown = {
         "refused by the sink": row.refused,
