@@ -171,6 +171,16 @@ async def test_what_was_only_applied_and_has_nobody_in_its_way_is_set_back_at_on
     await books.written(new)
 
 
+async def test_a_change_of_mind_finds_nobody_in_its_way_as_the_workers_are_of_that_place(
+    client: Client, before: Crew, old: Route, new: Route, books: Books
+) -> None:
+    await apply(client, plan(config(new)))
+    await apply(client, plan(config(old)))
+    assert await stands(client, old) is Standing.OURS
+    await books.send()
+    await books.written(old)
+
+
 @pytest.mark.parametrize("marked", [1, PARTITIONS])
 @pytest.mark.parametrize("forward", [True, False])
 async def test_who_is_killed_between_the_mark_and_the_reset_leaves_it_to_the_next_one(
