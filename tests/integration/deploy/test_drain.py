@@ -11,12 +11,13 @@ from nats.aio.client import Client
 
 from sitewire.broker_config.bucket import Bucket
 from sitewire.broker_config.connection import connect
-from sitewire.broker_config.model import Broker, Collect, Config, Route
+from sitewire.broker_config.model import Broker, Collect, Config, Route, SinkConfig
 from sitewire.broker_config.names import PARKED_BUCKET
 from sitewire.deploy.cli.drain import drain
 from sitewire.schemas.receipt import Position, Receipt, StreamKey, encode_receipt
 from sitewire.schemas.subject import receipt_subject
 from sitewire.workers.parked_run import ParkedRun, parked_key
+from sitewire.workers.sinks.null import NullOptions, NullSink
 from sitewire.workers.worker import Worker
 from support.nats import NatsServer
 from support.stream import RUN, SCALARS, WRITER, declare, route, send, tell
@@ -72,7 +73,8 @@ async def test_an_account_that_is_older_than_the_stream_does_not_hide_what_came_
 async def test_nothing_is_left_when_a_worker_has_delivered_all(
     client: Client, nats_server: NatsServer, tmp_path: Path
 ) -> None:
-    config = config_of(nats_server, tmp_path, route())
+    whole = Route("hq", ("metrics.>",), "beginning", SinkConfig("null", NullOptions(), tmp_path, NullSink().identity))
+    config = config_of(nats_server, tmp_path, whole)
     await send(client, 0, 10)
     await tell(client, {SCALARS: (10, 10, 0)}, alive=False, ended=True)
     stop = asyncio.Event()
