@@ -20,7 +20,7 @@ from sitewire.workers.run_delivery import RunDelivery
 PARK_AFTER = 1.0  # seconds of failing
 STANDS_STILL = 2.0  # seconds in which nothing of a full partition was delivered: what is being attempted hangs
 HANGS_AFTER = 20.0  # seconds of one attempt where there is room; on a busy machine a sound one takes some
-LARGE: Final = 1024 * 1024  # bytes of one run's messages: a quarter of what its partition holds
+LARGE: Final = 512 * 1024  # bytes of one run's messages: a quarter of what its partition holds
 MANY: Final = MAX_ACK_PENDING // 4  # messages of one run
 LOOK_EVERY = 0.25  # seconds, while there are runs
 UNKNOWN_EXPERIMENT: Final = "default"  # of a run of which nothing can be read

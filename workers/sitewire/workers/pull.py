@@ -21,7 +21,7 @@ from sitewire.broker_config.errors import BrokerUnreachable, mapped_errors
 from sitewire.workers.ownership.unit import ALONE
 
 BATCH: Final = 256  # messages a request
-MAX_BYTES: Final = 4 * 1024 * 1024  # a request; with the envelope's limit it bounds what waits here
+MAX_BYTES: Final = 2 * 1024 * 1024  # a request; with the envelope's limit it bounds what waits here
 EXPIRES: Final = 5.0  # seconds until the server ends a request, if the lease goes on for that long
 SHORTEST: Final = 0.2  # seconds; with less left of the lease no request is worth it
 LEASE_LOOK: Final = 0.1  # seconds between two looks for more of a lease

@@ -37,7 +37,7 @@ from sitewire.workers.sinks.contract import Sink
 from sitewire.workers.stream import Stream
 
 FETCH_LIMIT = 8  # messages decoded before the loop sees to others; a full one takes about 2 ms
-MOST_WAITING = 4 * 1024 * 1024  # bytes of a partition's messages in work; decoded they take about five times that
+MOST_WAITING = 2 * 1024 * 1024  # bytes of a partition's messages in work; decoded they take about five times that
 MOST_AGAIN = 1024 * 1024  # bytes of a partition's retries, beside these
 MANY_WAITING = MAX_ACK_PENDING // 2  # messages; with those on their way it is the most that the server gives
 MOST_SUSPECTED = MAX_ACK_PENDING // 4  # unreadable messages that are looked into; what is more is terminated at once
