@@ -8,6 +8,7 @@ and msgpack.
 Reading order: ``record`` -> ``hole`` -> ``envelope`` -> ``subject`` -> ``codec``, which stands on
 ``wire`` (bytes to plain values), ``kind`` (values of each kind), ``rare`` (fields that few records
 have) and ``scalars`` (the fast way, by ``column``); then ``account`` and ``receipt``, which count
-what the former carried, ``dead_letter`` and ``retry`` (what could not be), ``attempt`` and ``ending`` (how a run stands, made from its accounts), and
+what the former carried, ``dead_letter`` and ``retry`` (what could not be), ``attempt`` and ``ending`` (how a run
+stands, made from its accounts), and
 ``asyncapi`` with ``json_schema``, which describe all of it.
 """

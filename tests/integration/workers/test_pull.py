@@ -199,4 +199,6 @@ async def test_no_request_outlives_the_lease(client: Client) -> None:
 
 async def _asked(client: Client) -> int | None:
     """Return how many requests wait at the server."""
-    return (await client.jsm().consumer_info(METRICS_STREAM, CONSUMER)).num_waiting
+    info = await client.jsm().consumer_info(METRICS_STREAM, CONSUMER)
+    waiting: int | None = info.num_waiting
+    return waiting

@@ -10,10 +10,21 @@ from sitewire.deploy.accounting import RunRow
 from sitewire.deploy.run_state import RunState
 from sitewire.deploy.shortfall import shortfall
 
-COUNTS = dict.fromkeys(
-    ("delivered", "filtered", "refused", "duplicates", "dead_letters", "gaps", "pending", "logged", "sent"), 0
+ROW = RunRow(
+    "job",
+    "clinic",
+    "hq",
+    RunState.COMPLETE,
+    logged=0,
+    sent=0,
+    delivered=0,
+    filtered=0,
+    refused=0,
+    duplicates=0,
+    dead_letters=0,
+    gaps=0,
+    pending=0,
 )
-ROW = RunRow("job", "clinic", "hq", RunState.COMPLETE, **COUNTS)
 
 
 def test_when_nothing_is_missing_nothing_is_said() -> None:

@@ -1,6 +1,7 @@
 """``sitewire``: parse, run, and turn what went wrong into words and an exit code.
 
-Exit codes: 0 done, 1 something is still on its way, is not there, or is not possible now, 2 usage, 78 bad configuration (``EX_CONFIG``), 130 Ctrl-C.
+Exit codes: 0 done, 1 something is still on its way, is not there, or is not possible now, 2 usage, 78 bad
+configuration (``EX_CONFIG``), 130 Ctrl-C.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from sitewire.broker_config.names import METRICS_STREAM
 from sitewire.workers.ownership.lease import TRIMMER
 from sitewire.workers.sinks.partition_lock import PartitionLock
 from sitewire.workers.trimmer import trimmer
-from sitewire.workers.trimmer.reading import StreamState
+from sitewire.workers.trimmer.reading import StreamState, read_state
 from sitewire.workers.worker import Worker
 from support.crew import Crew, Hand, loaded, loads
 from support.nats import NatsServer
@@ -50,7 +50,7 @@ async def test_a_consumer_that_is_not_there_stops_its_own_partition_only(crew: C
 async def test_a_fault_in_the_trimmer_is_not_named_any_more_when_it_works_again(
     nats_server: NatsServer, crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    faults, read = [ValueError("a fault")], trimmer.read_state
+    faults, read = [ValueError("a fault")], read_state
 
     async def read_or_fail(client: Client) -> StreamState:
         if faults:
