@@ -10,7 +10,6 @@ from nats.aio.client import Client
 
 from sitewire.broker_config.bucket import Bucket
 from sitewire.broker_config.cancellation import heed_cancellation
-from sitewire.broker_config.names import PARKED_BUCKET
 from sitewire.schemas.receipt import StreamKey
 from sitewire.schemas.subject import new_writer
 from sitewire.workers import detour, gaps, parking, route, run_delivery, way_back
@@ -19,22 +18,12 @@ from sitewire.workers.parked_run import ParkedRun
 from sitewire.workers.point import Point
 from support.memory_sink import Place, Running
 from support.nats import NatsServer
-from support.parking import back, dying_at, key_of, make_impatient, moving, parked
+from support.parking import back, dying_at, key_of, moving, parked
 from support.stream import RUN, SCALARS, WRITER, acknowledged, neighbours, receipt_of, send, tell
 
 pytestmark = pytest.mark.nats
 
 KEY = StreamKey(WRITER, SCALARS)
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    make_impatient(monkeypatch)
-
-
-@pytest.fixture
-def bucket(client: Client) -> Bucket:
-    return Bucket(client, PARKED_BUCKET)
 
 
 async def test_a_new_owner_goes_on_with_a_parked_run_of_which_nothing_comes_any_more(

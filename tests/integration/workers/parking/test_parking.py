@@ -8,7 +8,6 @@ import pytest
 from nats.aio.client import Client
 
 from sitewire.broker_config.bucket import Bucket
-from sitewire.broker_config.names import PARKED_BUCKET
 from sitewire.schemas.codec import encode_envelope, pack_record
 from sitewire.schemas.hole import Hole, HoleName
 from sitewire.schemas.receipt import StreamKey
@@ -16,22 +15,12 @@ from sitewire.schemas.record import Kind, Record, RecordClass
 from sitewire.schemas.subject import Subject, new_writer
 from sitewire.workers import detour, gaps, parking, route, run_delivery, way_back
 from support.memory_sink import Place, Running
-from support.parking import back, make_impatient, moving, parked
+from support.parking import back, moving, parked
 from support.stream import RUN, SCALARS, WRITER, acknowledged, neighbours, receipt_of, send, tell
 
 pytestmark = pytest.mark.nats
 
 KEY = StreamKey(WRITER, SCALARS)
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    make_impatient(monkeypatch)
-
-
-@pytest.fixture
-def bucket(client: Client) -> Bucket:
-    return Bucket(client, PARKED_BUCKET)
 
 
 async def test_a_run_that_fails_is_parked_and_catches_up_without_a_gap_when_it_is_mended(
