@@ -35,6 +35,11 @@ class Pair:
         self.bad = here.train(ENOUGH, run="bad", seed=1, rate=RATE)
         self.good = here.train(ENOUGH, run=neighbour_of("clinic", "bad"), seed=2, rate=RATE)
 
+    def repair(self) -> None:
+        """Take the file away; once the run is back, its directory is in that place."""
+        if self.in_the_way.is_file():
+            self.in_the_way.unlink()
+
     def visible(self, trainer: Trainer) -> int:
         """Points that TensorBoard shows."""
         return sum(map(len, read_points(folder_of(self.here.logdir, trainer.site, trainer.run)).values()))
@@ -74,7 +79,7 @@ def test_a_run_whose_directory_is_unusable_delays_no_other_and_repaired_it_catch
     done = here.run("drain", "--timeout", "1")
     assert done.returncode == 1
     assert "bad of clinic is parked: " in done.stderr
-    pair.in_the_way.unlink()
+    pair.repair()
     until(lambda: pair.visible(pair.bad), here.logs)
     pair.finish()
     assert not pair.parked()
@@ -92,12 +97,12 @@ def test_a_worker_that_is_killed_with_a_run_parked_or_on_its_way_back_loses_and_
     until(pair.parked, here.logs)
     for _ in range(3):
         if moment == "coming back":
-            pair.in_the_way.unlink(missing_ok=True)
+            pair.repair()
             time.sleep(0.2)
         worker.kill()
         worker = here.start("worker")
         if moment == "parked":
             assert pair.delay() < 60
-    pair.in_the_way.unlink(missing_ok=True)
+    pair.repair()
     until(lambda: pair.visible(pair.bad), here.logs)
     pair.finish()
