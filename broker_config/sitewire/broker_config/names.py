@@ -27,6 +27,9 @@ LEASES_BUCKET: Final = "LEASES"
 PARKED_BUCKET: Final = "PARKED"
 """Runs that are read again later from the stream, and from where."""
 
+CLAIMS_BUCKET: Final = "CLAIMS"
+"""Which object of a tracker stands for what: the tracker makes the name, and of several the first claimed counts."""
+
 PARTITIONS: Final = 8
 """Units in which work is split. Part of every stored subject: another number is a new stream."""
 

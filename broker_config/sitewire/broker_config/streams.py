@@ -16,6 +16,7 @@ from sitewire.broker_config.jetstream_api import NO_STORAGE, STREAM_EXISTS, STRE
 from sitewire.broker_config.model import Broker
 from sitewire.broker_config.names import (
     ACCOUNTS_STREAM,
+    CLAIMS_BUCKET,
     DEAD_STREAM,
     LEASES_BUCKET,
     METRICS_STREAM,
@@ -97,6 +98,7 @@ def plan_streams(broker: Broker) -> tuple[StreamPlan, ...]:
         StreamPlan(RETRIES_STREAM, _plan_retries()),
         _plan_bucket(LEASES_BUCKET),
         _plan_bucket(PARKED_BUCKET),
+        _plan_bucket(CLAIMS_BUCKET),
     )
 
 

@@ -114,6 +114,8 @@ _VALUES: Final[dict[Kind, Schema]] = {
     Kind.HPARAMS: _map(
         {"params": _values(_PRIMITIVE), "metrics": _array(_text(limits.MAX_RECORD_NAME_BYTES), limits.MAX_ITEMS)}
     ),
+    Kind.SUMMARY: _PRIMITIVE,
+    Kind.DEFINITION: _values(_PRIMITIVE),
 }
 
 

@@ -53,5 +53,7 @@ IS_VALUE: Final[Mapping[Kind, Callable[[object], bool]]] = {
     Kind.PARAM: _is_primitive,
     Kind.TAG: _is_string,
     Kind.HPARAMS: _is_hparams,
+    Kind.SUMMARY: _is_primitive,
+    Kind.DEFINITION: _is_primitive_map,
 }
 """Says of a decoded value whether it is one of the kind."""

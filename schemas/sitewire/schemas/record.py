@@ -45,6 +45,11 @@ class Kind(StrEnum):
     """A string."""
     HPARAMS = "hparams"
     """A map ``{"params": {name: primitive}, "metrics": [name]}``: a session of TensorBoard's hparams page."""
+    SUMMARY = "summary"
+    """A string, number, boolean or nil: a figure of the whole run, such as its best accuracy. The last one counts."""
+    DEFINITION = "definition"
+    """A map: how the metrics of that name (``*`` at its end stands for any end) are to be shown. Keys as of
+    ``wandb.define_metric``: ``step_metric``, ``summary``, ``goal``, ``hidden``."""
 
 
 CLASS_OF: Final[Mapping[Kind, RecordClass]] = types.MappingProxyType(
@@ -56,6 +61,8 @@ CLASS_OF: Final[Mapping[Kind, RecordClass]] = types.MappingProxyType(
         Kind.PARAM: RecordClass.RUN,
         Kind.TAG: RecordClass.RUN,
         Kind.HPARAMS: RecordClass.RUN,
+        Kind.SUMMARY: RecordClass.RUN,
+        Kind.DEFINITION: RecordClass.RUN,
     }
 )
 

@@ -89,6 +89,15 @@ MESSAGES: dict[str, Message] = {
             Record(Kind.RUN_END, "run", "finished", TIME),
         ],
     ),
+    "run_figures": _envelope(
+        RecordClass.RUN,
+        3,
+        [
+            Record(Kind.SUMMARY, "best", 0.5, TIME),
+            Record(Kind.SUMMARY, "stopped by", "patience", TIME),
+            Record(Kind.DEFINITION, "val/*", {"step_metric": "epoch", "hidden": False, "goal": None}, TIME),
+        ],
+    ),
     "run_failed": _envelope(RecordClass.RUN, 9, [Record(Kind.RUN_END, "run", "failed", 0.0)]),
     "text": _envelope(RecordClass.MEDIA, 0, [Record(Kind.TEXT, "sample", "# Títle\n\n*x* 🙂", TIME, 5)]),
     "account": Account(

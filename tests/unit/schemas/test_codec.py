@@ -33,6 +33,8 @@ values: dict[Kind, st.SearchStrategy[Value]] = {
     Kind.RUN_END: st.sampled_from(["finished", "failed"]),
     Kind.PARAM: primitives,
     Kind.TAG: texts,
+    Kind.SUMMARY: primitives,
+    Kind.DEFINITION: st.dictionaries(names, primitives, max_size=3),
     Kind.HPARAMS: st.fixed_dictionaries(
         {"params": st.dictionaries(names, primitives, max_size=4), "metrics": st.lists(names, max_size=4).map(tuple)}
     ),

@@ -7,6 +7,8 @@
     │   ├── SinkBusy           another owner holds the partition's lock
     │   ├── SinkUnavailable    the operating system said no: a full disk, a bad block, no permission
     │   ├── NotOpen            the sink or run is closed, or failed before; open it again
+    │   ├── PlaceDown          the tracker as a whole cannot be reached, or does not answer: no run of it can go on
+    │   │   └── Throttled      it asks to be left alone for a while
     │   ├── GivenUp            an attempt failed, and there shall be no other now
     │   ├── UnitLost           somebody else works on this partition: drop all of it, look at the lease
     │   └── RouteMoved         the route is given another place, or is on its way to this one: nothing is delivered here
@@ -62,6 +64,25 @@ class SinkUnavailable(Temporary):
     def __init__(self, message: str, number: int = 0) -> None:
         super().__init__(message)
         self.errno = number
+
+
+class PlaceDown(Temporary):
+    """The tracker as a whole takes nothing: refused, timed out, or answered with a fault of its own.
+
+    Says of every run of the place that it cannot go on; what concerns one run alone is another ``Temporary``.
+    """
+
+
+class Throttled(PlaceDown):
+    """The tracker asks to be left alone (HTTP 429, or 503 with ``Retry-After``).
+
+    Attributes:
+        seconds: for how long, as it said; None if it did not.
+    """
+
+    def __init__(self, message: str, seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class NotOpen(Temporary):

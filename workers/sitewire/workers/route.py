@@ -18,6 +18,7 @@ from sitewire.broker_config.names import METRICS_STREAM, consumer_name
 from sitewire.schemas.errors import SchemaError
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.arrival import Arrival, arrive
+from sitewire.workers.bucket_claims import BucketClaims
 from sitewire.workers.complaint import Complaint
 from sitewire.workers.dead_letters import DeadLetters
 from sitewire.workers.end_watch import Listener, RouteEnds
@@ -109,6 +110,7 @@ class RoutePartition:
         """
         await self._stay_inside()  # before the sink is opened, or whoever the route belongs to may find it locked
         try:
+            self._sink.attach(BucketClaims(self._client, self._sink.identity))
             await self._sink.open(self.partition)
             reached(Point.SINK_OPENED)
             async with asyncio.TaskGroup() as group:

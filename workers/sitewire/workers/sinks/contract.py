@@ -16,6 +16,7 @@ from sitewire.schemas.envelope import Stretch
 from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.record import Kind
 from sitewire.schemas.subject import RunKey
+from sitewire.workers.sinks.claims import Claims
 
 
 class Outcome(StrEnum):
@@ -108,12 +109,15 @@ class Sink(ABC):
 
     Attributes:
         name: the type as the config file writes it.
+        pace: seconds that a run's records are gathered before they are written, unless they are many; 0 writes what
+            is there at once.
         remembers: whether the place itself gives positions back. Of a sink that does not, they are kept in
             receipts and handed to ``open_run``; a kill between a commit and its receipt counts again.
         Options: the model of its keys in the config file.
     """
 
     name: ClassVar[str]
+    pace: float = 0.0
     remembers: ClassVar[bool] = True
     Options: ClassVar[type[SinkOptions]]
 
@@ -135,6 +139,9 @@ class Sink(ABC):
     @abstractmethod
     def holds(self, kind: Kind) -> bool:
         """Whether records of the kind can be delivered; the caller refuses the others and counts them."""
+
+    def attach(self, claims: Claims) -> None:  # noqa: B027  who makes nothing in a tracker has nothing to claim
+        """Take what its owners share about the objects of the place; called once, before ``open``."""
 
     @abstractmethod
     async def open(self, partition: int) -> None:

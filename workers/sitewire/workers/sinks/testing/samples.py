@@ -21,6 +21,8 @@ VALUES: Final[dict[Kind, Value]] = {
     Kind.PARAM: 0.001,
     Kind.TAG: "blue",
     Kind.HPARAMS: {"params": {"lr": 0.1, "depth": 3, "name": "a", "nothing": None, "on": True}, "metrics": ("acc",)},
+    Kind.SUMMARY: 0.5,
+    Kind.DEFINITION: {"step_metric": "epoch"},
 }
 
 NAMES: Final = (
