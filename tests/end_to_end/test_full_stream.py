@@ -16,8 +16,8 @@ import pytest
 
 from sitewire.collectors.spool.directory import discover
 from sitewire.collectors.spool.segment import numbers, read_header
+from sitewire.schemas.subject import RunKey
 from support.checker.tracker import TENSORBOARD
-from support.live import folder_of
 from support.points import point
 from support.product import TESTS, Process, Site, check_sums, site_in, until
 
@@ -174,7 +174,7 @@ def test_what_a_full_stream_and_spool_cost_is_named_and_everything_else_arrives(
 
 def check_trackers(here: Site, records: Mapping[int, int], holes: Mapping[int, str]) -> None:
     """Assert that TensorBoard has the same points, and receipts the same counts."""
-    shown = TENSORBOARD.show(folder_of(here.logdir, "clinic", "job"))
+    shown = TENSORBOARD.show(here.folder, RunKey("clinic", "job"))
     assert sorted((name, at) for name, points in shown.items() for at in points) == sorted(
         point(SEED, index) for index in records
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sitewire.schemas.subject import RunKey
 from support.checker.tracker import JSONL, TENSORBOARD
-from support.live import Found, folder_of
+from support.live import Found
 from support.product import Site, Trainer
 from support.verdict import Verdict
 
@@ -17,7 +18,7 @@ def verdicts(here: Site, trainers: Sequence[Trainer]) -> list[Verdict]:
     """Return one for each trainer and tracker; all of them share site and run, and nothing else may be there."""
     found: list[Verdict] = []
     for tracker in (TENSORBOARD, JSONL):
-        shown = tracker.show(folder_of(here.folder / tracker.folder, trainers[0].site, trainers[0].run))
+        shown = tracker.show(here.folder, RunKey(trainers[0].site, trainers[0].run))
         parts = [_of(shown, trainer) for trainer in trainers]
         found += [trainer.compare(part) for trainer, part in zip(trainers, parts, strict=True)]
         assert sum(map(len, shown.values())) == sum(len(points) for part in parts for points in part.values())

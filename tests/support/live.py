@@ -110,6 +110,12 @@ class LiveReader:
 @contextmanager
 def watching(folder: Path, interval: float = RELOAD_INTERVAL) -> Iterator[LiveReader]:
     """Watch a run's folder as TensorBoard does, from before it exists, in a thread; ``interval`` seconds a look."""
+    with watching_with(looking_at(folder), interval) as reader:
+        yield reader
+
+
+def looking_at(folder: Path) -> Callable[[], Found]:
+    """Return what looks at a run's folder again and again as TensorBoard does, from before it exists."""
     state: list[Any] = []
 
     def read() -> Found:
@@ -119,8 +125,7 @@ def watching(folder: Path, interval: float = RELOAD_INTERVAL) -> Iterator[LiveRe
             state.append(_accumulator(folder))
         return _scalars(state[0].Reload())
 
-    with _in_thread(LiveReader(read, interval)) as reader:
-        yield reader
+    return read
 
 
 @contextmanager
@@ -167,12 +172,14 @@ def watching_served(provider: Any, run: str, interval: float = RELOAD_INTERVAL) 
             for tag, data in runs.get(run, {}).items()
         }
 
-    with _in_thread(LiveReader(read, interval)) as reader:
+    with watching_with(read, interval) as reader:
         yield reader
 
 
 @contextmanager
-def _in_thread(reader: LiveReader) -> Iterator[LiveReader]:
+def watching_with(read: Callable[[], Found], interval: float) -> Iterator[LiveReader]:
+    """Look again and again in a thread; ``interval`` seconds between two looks."""
+    reader = LiveReader(read, interval)
     failures: list[BaseException] = []
 
     def watch() -> None:

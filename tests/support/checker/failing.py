@@ -26,7 +26,7 @@ def parked(scene: Scene, case: Case, patience: float = PATIENCE) -> Finding:
     """A file lies where the folder of a run belongs; others of its partition go on; then it is gone."""
     name, runs = f"parked-{next(_numbers)}", PARTITIONS + 2
     blocked = run_keys(name, runs)[0]
-    obstacle = scene.site.folder / JSONL.folder / blocked.tokens[1]
+    obstacle = scene.site.folder / JSONL.place / blocked.tokens[1]
     obstacle.parent.mkdir(exist_ok=True)
     obstacle.write_text("in the way")
     with load(scene.site, scene.trackers, name, runs=runs, patience=patience) as running:

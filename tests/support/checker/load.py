@@ -15,7 +15,7 @@ from sitewire.broker_config.names import PARTITIONS
 from sitewire.deploy.cli.runs import as_json, fetch
 from sitewire.schemas.subject import RunKey
 from support.checker.tracker import Tracker
-from support.live import LiveReader, data_server, folder_of, watching, watching_served
+from support.live import LiveReader, data_server, folder_of, watching_served, watching_with
 from support.product import PATIENCE, Site, Trainer
 from support.stream import partition_of
 from support.verdict import NOTHING, Verdict
@@ -194,7 +194,7 @@ def load(
     watched: int = MOST_RUNS,
     variables: Mapping[str, str] = NO_VARIABLES,
 ) -> Iterator[Load]:
-    """Log until the block ends, watched by live readers of TensorBoard; then ``finding`` says what became of it.
+    """Log until the block ends, watched by live readers of the first tracker; then ``finding`` says what became of it.
 
     Args:
         site: whose broker takes it.
@@ -202,7 +202,7 @@ def load(
         name: of the load, new in this folder; its runs' ids begin with it.
         rate: points a second of all runs together.
         count: points of each run, if it is to end by itself.
-        served: watch with TensorBoard's data server instead of its Python reader.
+        served: watch TensorBoard with its data server instead of its Python reader.
         patience: seconds for what is waited for.
         runs: how many, one in each partition, then a second one.
         watched: how many of them a live reader looks at; a load for its own sake is too much to be read twice.
@@ -216,7 +216,8 @@ def load(
         trainers += site.train_runs(count, ids, site=where, seed=next(_seeds) * MOST_RUNS, rate=share, **variables)
     with ExitStack() as stack:
         stack.callback(_kill, trainers)
-        watch = _served(stack.enter_context(data_server(site.logdir))) if served else _reloading
+        served_by = _served(stack.enter_context(data_server(site.logdir))) if served else None
+        watch = served_by or _watching(trackers[0])
         readers = [stack.enter_context(watch(site, trainer)) for trainer in trainers[:watched]]
         running = Load(site, trackers, trainers, readers, patience)
         yield running
@@ -241,11 +242,16 @@ def _kill(trainers: Sequence[Trainer]) -> None:
             trainer.process.kill()
 
 
-def _reloading(site: Site, trainer: Trainer) -> AbstractContextManager[LiveReader]:
-    return watching(folder_of(site.logdir, trainer.site, trainer.run), LOOK_INTERVAL)
+_Watch = Callable[[Site, Trainer], AbstractContextManager[LiveReader]]
 
 
-def _served(provider: Any) -> Callable[[Site, Trainer], AbstractContextManager[LiveReader]]:
+def _watching(tracker: Tracker) -> _Watch:
+    return lambda site, trainer: watching_with(
+        tracker.watched(site.folder, RunKey(trainer.site, trainer.run)), LOOK_INTERVAL
+    )
+
+
+def _served(provider: Any) -> _Watch:
     def watch(site: Site, trainer: Trainer) -> AbstractContextManager[LiveReader]:
         folder = folder_of(site.logdir, trainer.site, trainer.run)
         return watching_served(provider, str(folder.relative_to(site.logdir)), LOOK_INTERVAL)

@@ -120,7 +120,8 @@ def scene(
         refused: a name; the trackers never take its point at step 20.
         constants: of the product, shorter for the workers.
     """
-    variables = {"SITEWIRE_TEST_CONSTANTS": " ".join(constants)}
+    own = [setting for tracker in trackers for setting in tracker.constants]
+    variables = {"SITEWIRE_TEST_CONSTANTS": " ".join([*constants, *own])}
     if without:
         variables["SITEWIRE_TEST_BREAK"] = without
     if refused:

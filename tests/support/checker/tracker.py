@@ -8,8 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from sitewire.schemas.subject import RunKey
 from support.lines import read_lines
-from support.live import Found, folder_of, read_in_file_order, read_points
+from support.live import Found, folder_of, looking_at, read_in_file_order, read_points
 from support.points import NAMES, Point
 from support.product import Trainer
 from support.verdict import Verdict
@@ -24,28 +25,45 @@ class Tracker:
 
     Attributes:
         route: its name in the config file.
-        folder: of its place, below the config file's.
+        place: where it keeps things, below the config file's folder.
         sink: its keys in the config file.
-        replay: what is in a run's folder, in the order in which it was written.
+        replay: what a place holds of a run, in the order in which it was written.
         look: the same by name, as people see it, if there is such a reader.
+        watch: makes what looks at a run again and again, if there is something better than ``replay``.
+        constants: of the product, set for the workers beside the scene's own.
     """
 
     route: str
-    folder: str
+    place: str
     sink: str
-    replay: Callable[[Path], Story]
-    look: Callable[[Path], Found] | None = None
+    replay: Callable[[Path, RunKey], Story]
+    look: Callable[[Path, RunKey], Found] | None = None
+    watch: Callable[[Path, RunKey], Callable[[], Found]] | None = None
+    constants: Sequence[str] = ()
 
-    def show(self, folder: Path) -> Found:
-        """Return what is in a run's folder, by name."""
-        return _by_name(self.replay(folder)) if self.look is None else self.look(folder)
+    def show(self, base: Path, key: RunKey) -> Found:
+        """Return what the place holds of a run, by name; ``base`` is the config file's folder."""
+        place = base / self.place
+        return by_name(self.replay(place, key)) if self.look is None else self.look(place, key)
 
-    def judge(self, place: Path, trainer: Trainer) -> Verdict:
-        """Compare a trainer's own log with what is in the place, a folder below ``place``."""
-        folder = folder_of(place / self.folder, trainer.site, trainer.run)
-        story = self.replay(folder)
-        verdict = trainer.compare(_by_name(story) if self.look is None else self.look(folder))
+    def watched(self, base: Path, key: RunKey) -> Callable[[], Found]:
+        """Return what looks at a run again and again, from before there is anything of it."""
+        return (lambda: self.show(base, key)) if self.watch is None else self.watch(base / self.place, key)
+
+    def judge(self, base: Path, trainer: Trainer) -> Verdict:
+        """Compare a trainer's own log with what is in the place."""
+        key = RunKey(trainer.site, trainer.run)
+        story = self.replay(base / self.place, key)
+        verdict = trainer.compare(by_name(story) if self.look is None else self.look(base / self.place, key))
         return replace(verdict, out_of_order=verdict.out_of_order + (not _is_in_order(story)))
+
+
+def by_name(story: Story) -> Found:
+    """Return points by name, in their order."""
+    found: dict[str, list[Point]] = {}
+    for name, point in story:
+        found.setdefault(name, []).append(point)
+    return found
 
 
 def _is_in_order(story: Story) -> bool:
@@ -54,12 +72,18 @@ def _is_in_order(story: Story) -> bool:
     return all(before <= after for before, after in pairwise(numbers))
 
 
-def _by_name(sequence: Story) -> Found:
-    found: dict[str, list[Point]] = {}
-    for name, point in sequence:
-        found.setdefault(name, []).append(point)
-    return found
+def _folder(place: Path, key: RunKey) -> Path:
+    return folder_of(place, key.site, key.run)
 
 
-TENSORBOARD: Final = Tracker("tb", "runs", "{type: tensorboard, logdir: runs}", read_in_file_order, read_points)
-JSONL: Final = Tracker("lines", "lines", "{type: jsonl, dir: lines}", read_lines)
+TENSORBOARD: Final = Tracker(
+    "tb",
+    "runs",
+    "{type: tensorboard, logdir: runs}",
+    lambda place, key: read_in_file_order(_folder(place, key)),
+    lambda place, key: read_points(_folder(place, key)),
+    lambda place, key: looking_at(_folder(place, key)),
+)
+JSONL: Final = Tracker(
+    "lines", "lines", "{type: jsonl, dir: lines}", lambda place, key: read_lines(_folder(place, key))
+)

@@ -68,7 +68,7 @@ def test_a_place_is_compared_point_by_point_with_what_was_logged(
     trainer: Trainer, tmp_path: Path, change: Callable[[Story], Story], expected: Verdict
 ) -> None:
     story = change(list(points(1, COUNT)))
-    verdict = Tracker("route", "place", "{}", lambda folder: story).judge(tmp_path, trainer)
+    verdict = Tracker("route", "place", "{}", lambda place, key: story).judge(tmp_path, trainer)
     assert verdict == expected
     assert verdict.exact == (astuple(expected)[3:] == (0, 0, 0, 0))
 
