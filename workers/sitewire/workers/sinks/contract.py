@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from sitewire.schemas.ending import Ending
 from sitewire.schemas.envelope import Stretch
@@ -51,6 +51,16 @@ class SinkOptions(BaseModel):
     """A sink's keys in the config file. Each field has a description, which ``check`` and the guide show."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+MOST_PACE: Final = 10.0
+"""Seconds that records may be gathered for: their messages wait unacknowledged, and the broker asks after 30 s."""
+
+FlushSeconds = Annotated[
+    float,
+    Field(ge=0, le=MOST_PACE, description="Seconds that a run's records are gathered for a batch; 0: each at once."),
+]
+"""The type of the key ``flush_seconds``, for sinks where a batch is dear; its value is their ``pace``."""
 
 
 class RunSink(ABC):
