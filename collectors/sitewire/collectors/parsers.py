@@ -15,6 +15,10 @@ from sitewire.schemas.subject import escape
 Publish: TypeAlias = Literal["thread", "none"]
 
 MAX_SECONDS: Final = 3600.0
+MAX_LABEL_BYTES: Final = 1024
+MAX_NOTES_BYTES: Final = 64 * 1024
+"""What is said of a run travels in one record, beside other things."""
+
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 _NO: Final = frozenset({"", "0", "false", "no", "off"})
 
@@ -36,6 +40,21 @@ def experiment(raw: object) -> str:
         msg = f"an experiment's name has 1 to {limits.MAX_EXPERIMENT_BYTES} bytes"
         raise ValueError(msg)
     return text
+
+
+def run_or_none(raw: object) -> str | None:
+    """Read the id of a run; empty is none."""
+    return name(raw) if _text(raw) else None
+
+
+def label(raw: object) -> str | None:
+    """Read a few words about a run: its name for people, a group, a job; empty is none."""
+    return _at_most(raw, MAX_LABEL_BYTES)
+
+
+def notes(raw: object) -> str | None:
+    """Read text about a run, Markdown where the tracker renders it; empty is none."""
+    return _at_most(raw, MAX_NOTES_BYTES)
 
 
 def url(raw: object) -> str | None:
@@ -130,6 +149,14 @@ def _text(raw: object) -> str:
         msg = f"not text that UTF-8 can hold: {raw[:40]!r}"
         raise ValueError(msg) from error
     return raw
+
+
+def _at_most(raw: object, size: int) -> str | None:
+    text = _text(raw)
+    if len(text.encode()) > size:
+        msg = f"{len(text.encode())} bytes, there may be {size}"
+        raise ValueError(msg)
+    return text or None
 
 
 def _choice(raw: object, allowed: tuple[str, ...]) -> str:

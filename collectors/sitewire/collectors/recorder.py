@@ -42,6 +42,9 @@ def _version() -> str:
 _VERSION: Final = _version()
 """Asked for here: it imports modules, and a child forked in the middle of that would wait for ever for their locks."""
 
+_SAID: Final = ("name", "parent", "group", "job", "job_type", "notes")
+"""Settings that say more of a run, if anybody has said them."""
+
 RETRY_INTERVAL: Final = 30.0
 """Seconds until a spool that could not be used is tried again: a log call must not pay for that each time."""
 
@@ -211,7 +214,8 @@ class Recorder:
 
 def _origin(settings: Settings, started: float) -> Mapping[str, object]:
     """Return what is known of the run when its writer begins: the value of ``run_start``."""
-    return {
+    said = {name: getattr(settings, name) for name in _SAID}
+    return {name: value for name, value in said.items() if value is not None} | {
         "experiment": settings.experiment,
         "host": socket.gethostname(),
         "pid": os.getpid(),

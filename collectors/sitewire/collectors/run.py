@@ -8,22 +8,22 @@ from dataclasses import replace
 from pathlib import Path
 from time import time as now
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias
+from typing import Final, Self, TypeAlias
 
 from sitewire.collectors import lifecycle
 from sitewire.collectors.errors import Refused
+from sitewire.collectors.facts import Facts
+from sitewire.collectors.kinds import check_size, convert, numbers_of
 from sitewire.collectors.recorder import Recorder, Status
 from sitewire.collectors.refusals import Reason, describe
 from sitewire.collectors.settings import Settings, resolve
-from sitewire.collectors.values import Scalar, Step, as_name, as_params, as_scalar, as_step, as_text, as_time
+from sitewire.collectors.values import Scalar, Step, as_name, as_scalar, as_step, as_time
 from sitewire.schemas import limits
-from sitewire.schemas.codec import pack_record
-from sitewire.schemas.errors import RecordRefused
 from sitewire.schemas.record import Kind, Record
 
 _MIN_STEP: Final = limits.MIN_STEP
 _MAX_STEP: Final = limits.MAX_STEP
-_Rare: TypeAlias = tuple[int | None, int | None, str | None, None]
+_Rare: TypeAlias = tuple[int | None, int | None, str | None, str | None]
 _NOTHING_RARE: Final[_Rare] = (None, None, None, None)
 """Round, epoch, context, series."""
 
@@ -31,7 +31,7 @@ _MAX_KNOWN_NAMES: Final = 10_000
 """Names remembered as checked: a program that makes up names without end must not fill the memory."""
 
 
-class Run:
+class Run(Facts):
     """Logs one run. Making one writes nothing; the first record opens the spool.
 
     No method that logs ever raises or waits: what cannot be recorded is counted by reason and
@@ -45,6 +45,12 @@ class Run:
         run: the id that all sites of a job share; 1 to 64 characters.
         site: this site's name; the host name by default.
         experiment: what the run belongs to.
+        name: what people call the run; the tracker shows the site's name if nobody has said one.
+        parent: id of the run, at this site, that this one is nested in; it has no variable, nor have the last two.
+        group: what the run is shown together with.
+        job: the job that started it, as a scheduler calls it.
+        job_type: what part of the job it is: ``train``, ``eval``, ...
+        notes: text about the run, up to 64 KiB; Markdown, where the tracker renders it.
         url: ``nats://`` or ``tls://`` of the broker; without one, records wait in the spool.
         creds: a ``.creds`` or nkey seed file.
         ca: a PEM file with the authority of the broker's certificate.
@@ -65,6 +71,12 @@ class Run:
         *,
         site: str | None = None,
         experiment: str | None = None,
+        name: str | None = None,
+        parent: str | None = None,
+        group: str | None = None,
+        job: str | None = None,
+        job_type: str | None = None,
+        notes: str | None = None,
         url: str | None = None,
         creds: str | Path | None = None,
         ca: str | Path | None = None,
@@ -75,7 +87,7 @@ class Run:
         spool_policy: str | None = None,
         disabled: bool | None = None,
     ) -> None:
-        arguments = {name: value for name, value in locals().items() if name != "self"}
+        arguments = {argument: value for argument, value in locals().items() if argument != "self"}
         self._begin(resolve(arguments))
 
     def _begin(self, settings: Settings) -> None:
@@ -162,11 +174,11 @@ class Run:
         if not self._collects():
             return
         try:
-            items = _items(metrics, value)
+            items = numbers_of(metrics, value)
             at, count = now() if time is None else as_time(time), as_step(step)
             rare = _NOTHING_RARE
             if round is not None or epoch is not None or context is not None:
-                rare = (as_step(round), as_step(epoch), None if context is None else as_name(context), None)
+                rare = _rare(round, epoch, context, None)
             for name, number in items:
                 if rare is _NOTHING_RARE and type(number) is float and type(name) is str and name in self._known:
                     self._recorder.append_scalar(name, number, at, count)
@@ -175,7 +187,17 @@ class Run:
         except Exception as error:  # noqa: BLE001  whatever is wrong here, training goes on
             self._refuse(error)
 
-    def log_text(self, name: str, text: str, step: Step = None, time: float | None = None) -> None:
+    def log_text(
+        self,
+        name: str,
+        text: str,
+        step: Step = None,
+        time: float | None = None,
+        *,
+        round: Step = None,  # noqa: A002  the record's field
+        epoch: Step = None,
+        context: str | None = None,
+    ) -> None:
         """Log text; Markdown, where the tracker renders it.
 
         Args:
@@ -183,8 +205,11 @@ class Run:
             text: up to 256 KiB.
             step: signed 64 bit, or none.
             time: seconds since the epoch, UTC; now by default.
+            round: federated round.
+            epoch: epoch.
+            context: ``train``, ``validation``, ...
         """
-        self.append(Kind.TEXT, name, text, step=step, time=time)
+        self.append(Kind.TEXT, name, text, step=step, time=time, round=round, epoch=epoch, context=context)
 
     def log_hparams(self, params: Mapping[str, object], metrics: Mapping[str, Scalar] | None = None) -> None:
         """Log hyperparameters, and the metrics that they led to, if known by now.
@@ -197,7 +222,7 @@ class Run:
         self.append(Kind.HPARAMS, "hparams", {"params": params, "metrics": metrics})
         self.log(metrics)
 
-    def append(
+    def append(  # noqa: PLR0913  a record's fields, each by its name
         self,
         kind: Kind,
         name: str,
@@ -205,17 +230,23 @@ class Run:
         *,
         step: Step = None,
         time: float | None = None,
+        round: Step = None,  # noqa: A002  the record's field
+        epoch: Step = None,
+        context: str | None = None,
         series: str | None = None,
         truncate: bool = False,
     ) -> None:
         """Log a record of any kind: what the stand-ins of other libraries are written on.
 
         Args:
-            kind: scalar, text or hparams.
+            kind: any but ``run_start`` and ``run_end``, which the run itself writes.
             name: any text, up to 1024 bytes.
             value: typed by the kind; of hparams, both maps as they came.
             step: an integer, or none.
             time: seconds since the epoch, UTC; now by default.
+            round: federated round.
+            epoch: epoch.
+            context: ``train``, ``validation``, ...
             series: sub-directory of the run.
             truncate: cut off the fraction of a step.
         """
@@ -223,11 +254,11 @@ class Run:
             return
         try:
             at = now() if time is None else as_time(time)
-            below = None if series is None else as_name(series)
             count = as_step(step, truncate=truncate)
-            record = Record(kind, self._checked(name), _CONVERT[kind](value), at, count, series=below)
+            rare = _rare(round, epoch, context, series)
+            record = Record(kind, self._checked(name), convert(kind, value), at, count, *rare)
             if kind is not Kind.SCALAR:
-                _check_size(record)
+                check_size(record)
             self._recorder.append(record)
         except Exception as error:  # noqa: BLE001  whatever is wrong here, training goes on
             self._refuse(error, name)
@@ -321,26 +352,10 @@ def _restore(settings: Settings) -> Run:
     return run
 
 
-def _items(metrics: object, value: object) -> list[tuple[Any, object]]:
-    if isinstance(metrics, str):
-        return [(metrics, value)]
-    if not isinstance(metrics, Mapping):
-        raise Refused(Reason.NAME, f"neither a name nor a mapping: {describe(metrics)}")
-    return list(metrics.items())
-
-
-def _check_size(record: Record) -> None:
-    try:
-        pack_record(record)
-    except RecordRefused as error:  # each field was checked before: only the whole can be too much
-        raise Refused(Reason.TOO_LARGE, f"{describe(record.name)}: {error}") from error
-
-
-def _hparams(value: Mapping[str, object]) -> Mapping[str, object]:
-    metrics = value["metrics"]
-    if not isinstance(metrics, Mapping):
-        raise Refused(Reason.VALUE, f"metrics are a mapping, not {describe(metrics)}")
-    return {"params": as_params(value["params"]), "metrics": [as_name(name) for name in metrics]}
-
-
-_CONVERT: Final[Mapping[Kind, Any]] = {Kind.SCALAR: as_scalar, Kind.TEXT: as_text, Kind.HPARAMS: _hparams}
+def _rare(round_: Step, epoch: Step, context: str | None, series: str | None) -> _Rare:
+    return (
+        as_step(round_),
+        as_step(epoch),
+        None if context is None else as_name(context),
+        None if series is None else as_name(series),
+    )

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from sitewire.collectors import parsers
 from sitewire.collectors.errors import SettingsInvalid
@@ -47,6 +47,12 @@ class Settings:
         site: this site's name; its credentials decide in the end.
         run: the id that all sites of a job share.
         experiment: what the run belongs to.
+        name: what people call the run; ``None`` leaves it to the tracker, as with the five that follow.
+        parent: id of the run, at this site, that this one is nested in.
+        group: what it is shown together with.
+        job: the job that it was started by, as a scheduler calls it.
+        job_type: what part of the job it is: ``train``, ``eval``, ...
+        notes: text about it.
         url: the broker's, or ``None``: records wait in the spool. May hold a password.
         creds: a ``.creds`` or nkey seed file.
         ca: a PEM file with the authority of the server's certificate.
@@ -64,6 +70,12 @@ class Settings:
     site: str
     run: str
     experiment: str
+    name: str | None
+    parent: str | None
+    group: str | None
+    job: str | None
+    job_type: str | None
+    notes: str | None
     url: str | None
     creds: Path | None
     ca: Path | None
@@ -119,6 +131,12 @@ def resolve(arguments: Mapping[str, object] | None = None, environ: Mapping[str,
         site=source.read("site", parsers.name, None, instead=OFF) or source.host_name(),
         run=run or _run_of_this_process(),
         experiment=source.read("experiment", parsers.experiment, DEFAULT_EXPERIMENT),
+        name=source.read("name", parsers.label, None, instead="leaving the run's name to the tracker"),
+        parent=source.argument("parent", parsers.run_or_none),
+        group=source.read("group", parsers.label, None, instead="leaving the run without a group"),
+        job=source.read("job", parsers.label, None, instead="leaving the job unsaid"),
+        job_type=source.argument("job_type", parsers.label),
+        notes=source.argument("notes", parsers.notes),
         url=source.read("url", parsers.url, None, instead="records wait in the spool"),
         creds=source.read("creds", parsers.path, None, instead="connecting without credentials"),
         ca=source.read("ca", parsers.path, None, instead="trusting the system's authorities"),
@@ -145,13 +163,9 @@ class _Source:
 
     def read(self, name: str, parse: Callable[[object], _T], default: _T, *, instead: str = "") -> _T:
         """Return the setting; ``instead`` says what an unusable variable leads to, if it is not just the default."""
-        argument, variable = self._arguments.get(name), PREFIX + name.upper()
-        if argument is not None:
-            try:
-                return parse(argument)
-            except ValueError as error:
-                msg = f"{name}: {error}"
-                raise SettingsInvalid(msg) from error
+        variable = PREFIX + name.upper()
+        if self._arguments.get(name) is not None:
+            return cast("_T", self.argument(name, parse))
         if variable not in self._environ:
             return default
         try:
@@ -159,6 +173,19 @@ class _Source:
         except ValueError as error:
             self._report(f"{variable}: {error}", instead or f"using {default!r}")
             return default
+
+    def argument(self, name: str, parse: Callable[[object], _T]) -> _T | None:
+        """Return a setting that concerns one run, which no variable of a whole process can say.
+
+        Raises:
+            SettingsInvalid: the argument is unusable.
+        """
+        argument = self._arguments.get(name)
+        try:
+            return None if argument is None else parse(argument)
+        except ValueError as error:
+            msg = f"{name}: {error}"
+            raise SettingsInvalid(msg) from error
 
     def host_name(self) -> str:
         """Return the default of the site."""

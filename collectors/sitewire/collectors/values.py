@@ -116,10 +116,17 @@ def as_params(params: object) -> dict[str, Primitive]:
     """
     if not isinstance(params, Mapping):
         raise Refused(Reason.VALUE, f"hyperparameters are a mapping, not {describe(params)}")
-    return {as_name(name): _as_primitive(value) for name, value in params.items()}
+    return {as_name(name): as_primitive(value) for name, value in params.items()}
 
 
-def _as_primitive(value: object) -> Primitive:
+def as_primitive(value: object) -> Primitive:
+    """Return a parameter's or a summary's value: a number of any library as a number, everything else as its text.
+
+    Integers beyond 64 bits are written out as text.
+
+    Raises:
+        Refused: its ``str()`` fails.
+    """
     try:
         plain = value if type(value) in _EXACT else _item_or_itself(value)
         if isinstance(plain, bool) or plain is None:
@@ -128,7 +135,7 @@ def _as_primitive(value: object) -> Primitive:
             return int(plain)
         return float(plain) if isinstance(plain, float) else as_text(str(plain))
     except Exception as error:  # str() is foreign code here and may raise anything
-        raise Refused(Reason.VALUE, f"no value for a hyperparameter: {describe(value)}") from error
+        raise Refused(Reason.VALUE, f"neither a number nor anything that can be written: {describe(value)}") from error
 
 
 def _item_or_itself(value: object) -> object:

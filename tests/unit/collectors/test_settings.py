@@ -38,12 +38,28 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
     found = _from(
         URL="tls://hub:4222", SITE="Klinik Süd", RUN="..", EXPERIMENT="x", CREDS=f"{tmp_path}/c", CA=f"{tmp_path}/ca",
         SPOOL=f"{tmp_path}/s", PUBLISH="none", EXIT_TIMEOUT="0.5", SPOOL_BYTES="4194304", SPOOL_POLICY="block",
-        DISABLED="yes",
+        DISABLED="yes", NAME="lr 0.1", GROUP="sweep", JOB="slurm-17",
     )  # fmt: skip
+    assert (found.name, found.group, found.job) == ("lr 0.1", "sweep", "slurm-17")
     assert (found.url, found.site, found.run, found.experiment) == ("tls://hub:4222", "Klinik Süd", "..", "x")
     assert (found.creds, found.ca, found.spool) == (tmp_path / "c", tmp_path / "ca", tmp_path / "s")
     assert (found.publish, found.exit_timeout, found.spool_bytes) == ("none", 0.5, 4194304)
     assert (found.spool_policy, found.disabled, found.problems) == ("block", True, ())
+
+
+def test_what_concerns_one_run_has_no_variable_and_empty_text_is_none() -> None:
+    found = _from(PARENT="p", JOB_TYPE="t", NOTES="n", NAME="", GROUP="", JOB="")
+    assert (found.parent, found.job_type, found.notes, found.name, found.group, found.job) == (None,) * 6
+    given = resolve({"parent": "p", "job_type": "", "notes": "# n", "name": "x"}, {"SITEWIRE_NAME": "y"})
+    assert (given.parent, given.job_type, given.notes, given.name) == ("p", None, "# n", "x")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"parent": "x" * 65}, {"name": 5}, {"notes": "x" * 65_537}, {"job": "\udc80"}, {"group": "g" * 1025}]
+)
+def test_a_wrong_word_about_a_run_raises_where_the_run_is_made(wrong: dict[str, object]) -> None:
+    with pytest.raises(SettingsInvalid, match=next(iter(wrong))):
+        resolve(wrong)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +70,9 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         ("URL", "nats://hub:99999", "records wait in the spool"),
         ("EXPERIMENT", "", "using 'default'"),
         ("EXPERIMENT", "e" * 257, "using 'default'"),
+        ("NAME", "n" * 1025, "leaving the run's name to the tracker"),
+        ("GROUP", "\udc80", "leaving the run without a group"),
+        ("JOB", "j" * 1025, "leaving the job unsaid"),
         ("CREDS", "\0", "connecting without credentials"),
         ("CA", "\udc80", "trusting the system's authorities"),
         ("SPOOL", "\0", "using ~/.sitewire/spool"),
