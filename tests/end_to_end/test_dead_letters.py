@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from sitewire.workers.point import Point
-from support.checker.case import RETRYING
 from support.checker.trap import Trap
+from support.checker.way import RETRYING
 from support.lines import read_lines
 from support.live import folder_of
 from support.plugins.picky import PYTHONPATH

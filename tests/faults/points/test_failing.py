@@ -8,10 +8,12 @@ from signal import SIGKILL, SIGSTOP
 import pytest
 
 from sitewire.workers.point import Point
-from support.checker.case import BETWEEN, ENTERING, LEAVING, RETRYING, Case
+from support.checker.case import Case
 from support.checker.failing import FAILING
+from support.checker.inside import Inside
 from support.checker.load import Finding
 from support.checker.scene import FULL, Scene, scene
+from support.checker.way import BETWEEN, BORN, ENTERING, LEAVING, RETRYING
 from support.points import NAMES
 
 NUMBERS = (SIGKILL, SIGSTOP) if FULL else (SIGKILL,)
@@ -46,4 +48,4 @@ def test_a_refused_record_is_one_dead_letter_whoever_dies_behind_it(
 
 
 def test_every_point_has_its_case() -> None:
-    assert {*ENTERING, *BETWEEN, *LEAVING, *FAILING, *RETRYING} == set(Point)
+    assert {*ENTERING, *BORN, *BETWEEN, *LEAVING, *FAILING, *RETRYING} == {*Point, *Inside}

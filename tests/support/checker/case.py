@@ -5,35 +5,19 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from signal import SIGKILL, SIGSTOP
 from typing import Final
 
+from sitewire.broker_config.names import PARTITIONS
 from sitewire.workers.point import Point
 from support.checker.load import Finding, Load, load
 from support.checker.scene import LEASE, Scene
+from support.checker.trap import Place
+from support.checker.way import BORN, ENTERING, LEAVING
 from support.product import PATIENCE, Process, until
-
-ENTERING: Final = (Point.UNIT_TAKEN, Point.SINK_OPENED, Point.RUN_LISTED, Point.FILE_OPENING)
-"""Reached by a worker that takes up what others had."""
-
-LEAVING: Final = (Point.FETCHING_STOPPED, Point.UNIT_STOPPED)
-"""Reached by a worker that hands over."""
-
-BETWEEN: Final = (
-    Point.FETCHED,
-    Point.BATCH_PLANNED,
-    Point.BATCH_TORN,
-    Point.BATCH_WRITTEN,
-    Point.BATCH_COMMITTED,
-    Point.BATCH_ACKNOWLEDGED,
-)
-"""Reached again and again by a worker that works."""
-
-RETRYING: Final = (Point.RETRY_PUBLISHED, Point.LETTER_DELETED)
-"""Reached by the command that sends dead letters again."""
 
 MOST_TIMES: Final = 20  # passes of a point before it catches, so that not each case is about the first batch
 BEGUN: Final = 30  # points of each run that are visible when it happens
@@ -54,7 +38,7 @@ class Case:
         followed: it stays stopped until somebody has caught up with its work, which only a missing lock lets happen.
     """
 
-    point: Point
+    point: Place
     number: signal.Signals = SIGKILL
     workers: int = 2
     takeover: bool = False
@@ -70,10 +54,12 @@ class Case:
 def play(scene: Scene, case: Case, patience: float = PATIENCE) -> Finding:
     """Have it happen once under a load of its own, and say what became of the load."""
     name = f"case-{next(_numbers)}"
+    if case.point in BORN:
+        _wait_for_births(scene, case)
     with load(scene.site, scene.trackers, name, served=case.served, patience=patience) as running:
         if case.takeover:
             _after_a_first_death(scene, case, running)
-        else:
+        elif case.point not in BORN:
             _provoke(scene, case, running)
         see_through(scene, case, running)
         running.wait_until_caught_up()
@@ -109,10 +95,17 @@ def _provoke(scene: Scene, case: Case, running: Load) -> None:
         scene.workers[0].send(signal.SIGTERM)
 
 
-def _after_a_first_death(scene: Scene, case: Case, running: Load) -> None:
+def _wait_for_births(scene: Scene, case: Case) -> None:
+    """Set the trap before there is anything of the load: its runs are made once. Of two deaths it is the first."""
     scene.keep(case.workers)
-    running.wait_until_visible(BEGUN)
-    scene.trap.set(Point.BATCH_WRITTEN, SIGKILL, random.randint(1, MOST_TIMES))
+    scene.trap.set(case.point, SIGKILL if case.takeover else case.number, random.randint(1, PARTITIONS))
+
+
+def _after_a_first_death(scene: Scene, case: Case, running: Load) -> None:
+    if case.point not in BORN:
+        scene.keep(case.workers)
+        running.wait_until_visible(BEGUN)
+        scene.trap.set(Point.BATCH_WRITTEN, SIGKILL, random.randint(1, MOST_TIMES))
     scene.wait_for_catch()
     _set(scene, case)
     if case.workers == 1:
@@ -130,13 +123,13 @@ def _wait_until_taken_for_dead(scene: Scene, caught: Process) -> None:
         time.sleep(LEASE * 1.3)  # nobody is there to say so
 
 
-def every() -> Iterator[Case]:
-    """Yield every point of these, killed and stopped, of one worker, two and four; then of who takes over."""
-    for point in (*ENTERING, *BETWEEN, *LEAVING):
+def every(way: Sequence[Place], takeovers: Sequence[Place], workers: Sequence[int] = (1, 2, 4)) -> Iterator[Case]:
+    """Yield every point of a way, killed and stopped, of one worker, two and four; then of who takes over."""
+    for point in way:
         for number in (SIGKILL, SIGSTOP):
-            for many in (1, 2, 4):
-                yield Case(point, number, many, served=many == 4)
-    for point in (*ENTERING, Point.BATCH_PLANNED, Point.BATCH_TORN, Point.BATCH_WRITTEN):
+            for many in workers:
+                yield Case(point, number, many)
+    for point in takeovers:
         for number in (SIGKILL, SIGSTOP):
             for many in (1, 2):
                 yield Case(point, number, many, takeover=True)

@@ -1,8 +1,9 @@
 """The product's command in a process that can be trapped: ``python -m support.checker.program worker``.
 
-``SITEWIRE_TEST_TRAP`` is the trap's file. ``SITEWIRE_TEST_CONSTANTS`` makes constants of the product shorter, such as
-``sitewire.workers:LEASE=1.5``: in every module from there on that has the name. ``SITEWIRE_TEST_BREAK`` takes a
-guard out (``guards.BROKEN``). ``SITEWIRE_TEST_REFUSE`` has the trackers refuse some points of a name.
+``SITEWIRE_TEST_TRAP`` is the trap's file; with ``SITEWIRE_TEST_INSIDE`` it can be set inside of MLflow's store too.
+``SITEWIRE_TEST_CONSTANTS`` makes constants of the product shorter, such as ``sitewire.workers:LEASE=1.5``: in every
+module from there on that has the name. ``SITEWIRE_TEST_BREAK`` takes a guard out (``guards.BROKEN``).
+``SITEWIRE_TEST_REFUSE`` has the trackers refuse some points of a name.
 """
 
 from __future__ import annotations
@@ -32,7 +33,12 @@ def shorten(text: str) -> None:
 def change() -> None:
     """Make of this process what the environment says."""
     if path := os.environ.get("SITEWIRE_TEST_TRAP"):
-        point.install(Trap(Path(path)).spring)
+        spring = Trap(Path(path)).spring
+        point.install(spring)
+        if os.environ.get("SITEWIRE_TEST_INSIDE"):
+            from support.checker.inside import watch
+
+            watch(spring)
     shorten(os.environ.get("SITEWIRE_TEST_CONSTANTS", ""))
     # Imported where they are wanted: they pull in every tracker, and most processes are as the product is.
     if guard := os.environ.get("SITEWIRE_TEST_BREAK"):

@@ -13,13 +13,17 @@ import signal
 import struct
 import threading
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 from sitewire.workers.point import Point
+from support.checker.inside import Inside
 
 _FORMAT: Final = struct.Struct("=QQQQ")
 _POINT, _TIMES, _SIGNAL, _CAUGHT = range(4)
-_NUMBERS: Final = {point: number for number, point in enumerate(Point, 1)}
+_NUMBERS: Final = {point: number for number, point in enumerate([*Point, *Inside], 1)}
+
+Place: TypeAlias = Point | Inside
+"""Where somebody can be caught."""
 
 
 class Trap:
@@ -44,7 +48,7 @@ class Trap:
     def caught(self) -> int:
         return self._cells[_CAUGHT]
 
-    def set(self, point: Point, number: signal.Signals, times: int = 1) -> None:
+    def set(self, point: Place, number: signal.Signals, times: int = 1) -> None:
         """Send ``number`` to the process that makes it ``times`` times that the point was reached, by whomever."""
         self.unset()
         self._cells[_TIMES], self._cells[_SIGNAL], self._cells[_CAUGHT] = times, number, 0
@@ -54,13 +58,13 @@ class Trap:
         """Let everybody pass."""
         self._cells[_POINT] = 0
 
-    def spring(self, point: Point) -> None:
+    def spring(self, point: Place) -> None:
         """What a process of the product calls at each point."""
         if self._cells[_POINT] == _NUMBERS[point] and self._is_our_turn(point):
             # To this thread: a stop is to take hold before the next instruction, in every thread.
             signal.pthread_kill(threading.get_ident(), self._cells[_SIGNAL])
 
-    def _is_our_turn(self, point: Point) -> bool:
+    def _is_our_turn(self, point: Place) -> bool:
         with self._threads:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             try:
