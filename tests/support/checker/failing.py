@@ -16,6 +16,7 @@ from support.checker.case import BEGUN, Case, see_through
 from support.checker.load import Finding, load, run_keys
 from support.checker.scene import Scene
 from support.checker.tracker import JSONL
+from support.checker.trap import Place
 from support.product import PATIENCE, until
 from support.stream import SCALARS, WRITER, send, tell
 
@@ -76,7 +77,7 @@ def unreadable(scene: Scene, case: Case, patience: float = PATIENCE) -> Finding:
     return running.finding
 
 
-FAILING: Final[Mapping[Point, Callable[[Scene, Case], Finding]]] = {
+FAILING: Final[Mapping[Place, Callable[[Scene, Case], Finding]]] = {
     Point.RUN_PARKED: parked,
     Point.PARKED_MOVED: parked,
     Point.PARKED_FORGOTTEN: parked,
