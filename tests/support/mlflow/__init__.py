@@ -1,0 +1,6 @@
+"""MLflow for tests: a real ``mlflow server`` on SQLite or PostgreSQL, and what it holds, read by SQL.
+
+Lives here: ``server`` (the server as a process that can be killed, stopped and started again), ``postgres`` (a database
+server out of a wheel), ``reader`` (experiments and runs as MLflow's tables and artifact folder have them). All of them
+work in fixtures and in plain programs: ``with mlflow_server(folder) as server: ...``.
+"""
