@@ -14,9 +14,11 @@ from sitewire.schemas.subject import RunKey, Subject
 from sitewire.workers.point import Point
 from support.checker.case import BEGUN, Case, see_through
 from support.checker.load import Finding, load, run_keys
+from support.checker.refusing import STEP
 from support.checker.scene import Scene
 from support.checker.tracker import JSONL
 from support.checker.trap import Place
+from support.points import NAMES
 from support.product import PATIENCE, until
 from support.stream import SCALARS, WRITER, send, tell
 
@@ -53,6 +55,8 @@ def refused(scene: Scene, case: Case, patience: float = PATIENCE) -> Finding:
         scene.trap.set(case.point, case.number)
         scene.keep(case.workers)
         see_through(scene, case, running)
+        # One trainer's record is enough for the catch; the others have to come to theirs.
+        until(lambda: all(t.journal.accepted > STEP * len(NAMES) for t in running.trainers), scene.site.logs)
     finding, letters = running.finding, len(running.trainers) * len(scene.trackers)
     if (counted := sum(row["dead_letters"] for row in running.rows)) != letters:
         finding.complaints.append(f"{counted} dead letters are counted, not {letters}")
