@@ -14,13 +14,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-import tensorboard_data_server  # type: ignore[import-untyped]  # it ships no types
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorboard.data import grpc_provider, server_ingester
-from tensorboard.util.grpc_util import ChannelCredsType
 
 from sitewire.schemas.receipt import Position
 from sitewire.schemas.record import Kind, Record
@@ -28,6 +24,7 @@ from sitewire.workers.sinks.tensorboard import TensorBoardSink
 from sitewire.workers.sinks.tensorboard.framing import framed
 from sitewire.workers.sinks.testing.runner import KEY, Runner, opened
 from sitewire.workers.sinks.testing.samples import span, stream
+from support.data_server import DataServer
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +36,7 @@ import asyncio, sys
 from pathlib import Path
 from sitewire.workers.sinks.tensorboard import TensorBoardSink, run
 from sitewire.workers.sinks.testing.runner import Runner
-sys.path.insert(0, sys.argv[2])
+sys.path[:0] = sys.argv[2:]
 from test_live_readers import A, records
 from sitewire.workers.sinks.testing.samples import span
 run.MAX_FILE_BYTES = 10_000
@@ -86,37 +83,16 @@ class PythonReader:
         return found
 
 
-class DataServer:
-    """The program that TensorBoard starts for ``--load_fast=true``, asked over its gRPC."""
-
-    def __init__(self, logdir: Path, port_file: Path) -> None:
-        self._run = "/".join(reversed(KEY.tokens))
-        self._process = subprocess.Popen(
-            [
-                str(tensorboard_data_server.server_binary()), f"--logdir={logdir}", "--reload=1", "--port=0",
-                f"--port-file={port_file}", "--samples-per-plugin=scalars=all", "--die-after-stdin",
-            ],
-            stdin=subprocess.PIPE,
-        )  # fmt: skip
-        wait_for(lambda: port_file.exists() and port_file.read_text().endswith("\n"))
-        address = f"localhost:{int(port_file.read_text())}"
-        stub = server_ingester._make_stub(address, ChannelCredsType.LOCAL)
-        self._provider: Any = grpc_provider.GrpcDataProvider(address, stub)
-
-    def read(self) -> dict[tuple[str, str], list[tuple[int, float]]]:
-        found = self._provider.read_scalars(
-            None, experiment_id="", plugin_name="scalars", downsample=10**9, run_tag_filter=None
-        )
-        return {
-            (run.removeprefix(self._run).removeprefix("/") or ".", tag): [(point.step, point.value) for point in points]
-            for run, tags in found.items()
-            for tag, points in tags.items()
-        }
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+def read_server(server: DataServer) -> dict[tuple[str, str], list[tuple[int, float]]]:
+    of_the_run = "/".join(reversed(KEY.tokens))
+    found = server.provider.read_scalars(
+        None, experiment_id="", plugin_name="scalars", downsample=10**9, run_tag_filter=None
+    )
+    return {
+        (run.removeprefix(of_the_run).removeprefix("/") or ".", tag): [(point.step, point.value) for point in points]
+        for run, tags in found.items()
+        for tag, points in tags.items()
+    }
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
@@ -149,7 +125,8 @@ def reading(reader: PythonReader) -> Iterator[None]:
 def write_and_be_killed(logdir: Path, chance: random.Random) -> None:
     """Let a writer write for a moment; leave a torn record, as one that was killed within ``write`` does."""
     process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(logdir), str(Path(__file__).parent)], stdout=subprocess.PIPE
+        [sys.executable, "-c", WRITER, str(logdir), str(Path(__file__).parent), str(Path(__file__).parents[2])],
+        stdout=subprocess.PIPE,
     )
     assert process.stdout is not None
     with process.stdout:
@@ -184,7 +161,7 @@ def test_readers_that_never_stop_see_every_point_once(tmp_path: Path) -> None:
         with reading(python):
             for _ in range(6):
                 write_and_be_killed(logdir, chance)
-                server.read()
+                read_server(server)
         end = asyncio.run(finish(logdir))
         wanted = lines(end)
         assert end > 400
@@ -192,11 +169,11 @@ def test_readers_that_never_stop_see_every_point_once(tmp_path: Path) -> None:
         assert python.read() == wanted
         wait_for(
             lambda: (
-                {line: points[-1:] for line, points in server.read().items()}
+                {line: points[-1:] for line, points in read_server(server).items()}
                 == {line: points[-1:] for line, points in wanted.items()}
             )
         )
-        assert server.read() == wanted
+        assert read_server(server) == wanted
     finally:
         server.close()
     assert PythonReader(logdir / run / site).read() == wanted

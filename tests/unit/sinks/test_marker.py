@@ -10,8 +10,9 @@ from sitewire.schemas.hole import HoleName
 from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.record import Kind, Record, RecordClass
 from sitewire.workers.sinks.contract import Outcome
-from sitewire.workers.sinks.tensorboard.events import EventEncoder, first_event, marker_event, marker_text
+from sitewire.workers.sinks.tensorboard.events import WRITTEN, EventEncoder, first_event, marker_event, marker_text
 from sitewire.workers.sinks.tensorboard.marker import Marker, Slice, decode_marker, encode_marker
+from sitewire.workers.sinks.tensorboard.session import Session
 from sitewire.workers.sinks.testing.samples import VALUES
 
 COUNTS = st.integers(0, 2**50)
@@ -20,6 +21,7 @@ POSITIONS = st.builds(Position, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, HOLES)
 KEYS = st.builds(
     StreamKey, st.integers(0, 2**128 - 1).map(lambda number: f"{number:032x}"), st.sampled_from(RecordClass)
 )
+PARAMS = st.text() | st.integers() | st.floats(allow_nan=False) | st.booleans()
 
 
 @st.composite
@@ -38,6 +40,7 @@ def markers(draw: st.DrawFn) -> Marker:
         tuple(draw(st.lists(COUNTS))),
         draw(st.dictionaries(st.text(), st.tuples(COUNTS, COUNTS), max_size=3)),
         draw(st.none() | st.dictionaries(key, ranges)),
+        draw(st.builds(Session, st.dictionaries(st.text(), PARAMS, max_size=3), st.booleans(), st.booleans())),
     )
 
 
@@ -50,7 +53,7 @@ def test_a_marker_is_read_as_it_was_written(marker: Marker) -> None:
 
 
 @given(
-    st.sampled_from([Kind.SCALAR, Kind.TEXT, Kind.PARAM, Kind.TAG, Kind.HPARAMS]),
+    st.sampled_from(sorted(WRITTEN)),
     st.text(min_size=1, max_size=50),
     st.floats(0, 2e11),
     st.integers(-(2**63), 2**63 - 1),

@@ -9,7 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+from tensorboard.plugins.hparams.api_pb2 import Status  # pyright: ignore[reportAttributeAccessIssue]  # protobuf
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # pyright: ignore[reportAttributeAccessIssue]  # protobuf
 
+from sitewire.schemas.ending import Ending, EndingState
 from sitewire.schemas.hole import Hole, HoleName
 from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.record import Kind, Record, RecordClass
@@ -99,12 +103,27 @@ async def check(place: Path) -> None:
     async with opened(TensorBoardSink(place)) as sink:
         runner = await Runner(sink).open()
         assert dict(runner.run.positions) == COUNTED
+        await runner.run.conclude(Ending(EndingState.FINISHED, 1, 1.7e9))
         await runner.run.close()
     site, run = KEY.tokens
+    assert sessions(place / run / site) == [0.001, "STATUS_SUCCESS"]
     found, wanted = list(read_event_files(place / run / site)), list(expected_events(delivered(EVERYTHING)))
     assert len(found) == len(wanted)
     for line in {line for line, _ in wanted}:
         assert [point for at, point in found if at == line] == [point for at, point in wanted if at == line]
+
+
+def sessions(folder: Path) -> list[object]:
+    """Return the parameter and the status that the hparams page takes: the first of either, in the order of files."""
+    found: dict[str, object] = {}
+    for path in sorted(folder.glob("*tfevents*")):
+        for event in LegacyEventFileLoader(str(path)).Load():
+            for value in event.summary.value:
+                if value.tag.startswith("_hparams_/session_"):
+                    data = HParamsPluginData.FromString(value.metadata.plugin_data.content)
+                    found.setdefault(value.tag, data)
+    start, end = (found.pop(f"_hparams_/session_{name}_info") for name in ("start", "end"))
+    return [start.session_start_info.hparams["n/param"].number_value, Status.Name(end.session_end_info.status)]  # type: ignore[attr-defined]  # protobuf has no types
 
 
 def delivered(deliveries: Sequence[Delivery]) -> list[Record]:

@@ -9,12 +9,14 @@ from typing import Final
 from sitewire.schemas.envelope import Span
 from sitewire.schemas.hole import HoleName
 from sitewire.schemas.receipt import StreamKey
-from sitewire.schemas.record import Kind, Record
+from sitewire.schemas.record import Kind, Primitive, Record, RecordClass
+from sitewire.workers.sinks.appearance import shown_name, shown_step
 from sitewire.workers.sinks.contract import Delivery, Outcome
 from sitewire.workers.sinks.progress import fate
 from sitewire.workers.sinks.tensorboard.events import WRITTEN, EventEncoder, tag_of
 from sitewire.workers.sinks.tensorboard.framing import framed
 from sitewire.workers.sinks.tensorboard.marker import Slice
+from sitewire.workers.sinks.tensorboard.session import ENDED, Session, shown_value
 
 _SCALAR: Final = Kind.SCALAR
 _NOTHING: Final[frozenset[int]] = frozenset()
@@ -28,6 +30,8 @@ class Part:
         slices: whose events they are, and what is counted here without one.
         steps: lengths of the stretches of events, by turns with a step of their own and without one.
         counters: per tag of a record without a step, the counter before the batch and how many it numbers.
+        session: what the batch adds to the folder's.
+        times: of the first and the last scalar, as they come; ``None`` if there is none.
     """
 
     def __init__(self, counters: Mapping[str, int], encoder: EventEncoder) -> None:
@@ -35,6 +39,8 @@ class Part:
         self.slices: list[Slice] = []
         self.steps: list[int] = [0]
         self.counters: dict[str, tuple[int, int]] = {}
+        self.session = Session()
+        self.times: tuple[float, float] | None = None
         self._known = counters
         self._encoder = encoder
 
@@ -49,9 +55,19 @@ class Part:
         for without, group in groupby(records, _has_no_step):
             before = len(self.frames)
             for record in group:
-                step = self._next(tag_of(record)) if record.step is None else record.step
+                step = record.step
+                if step is None:
+                    shown = shown_step(record)
+                    step = self._next(tag_of(record)) if shown is None else shown
                 add(framed(encode(record, step)))
             self._note_steps(len(self.frames) - before, without=without)
+        self._note_session(key.record_class, records)
+
+    def _note_session(self, record_class: RecordClass, records: Sequence[Record]) -> None:
+        if record_class is RecordClass.SCALARS:
+            self.times = (self.times[0] if self.times else records[0].time, records[-1].time)
+        elif record_class is RecordClass.RUN:
+            self.session |= _session_of(records)
 
     def _next(self, tag: str) -> int:
         before, count = self.counters.get(tag) or (self._known.get(tag, 0), 0)
@@ -100,4 +116,11 @@ def _split_span(key: StreamKey, span: Span, part_of: Callable[[str | None], Part
 
 
 def _has_no_step(record: Record) -> bool:
-    return record.step is None
+    return record.step is None and shown_step(record) is None
+
+
+def _session_of(records: Sequence[Record]) -> Session:
+    if any(record.kind is Kind.HPARAMS for record in records):
+        return ENDED  # a whole session of its own: the folder has no other
+    params: dict[str, Primitive] = {shown_name(r): shown_value(r.value) for r in records if r.kind is Kind.PARAM}
+    return Session(params)

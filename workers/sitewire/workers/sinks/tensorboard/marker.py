@@ -4,10 +4,12 @@ Every batch begins, in every file that it touches, with a marker: an event that 
 
     {"v": 1, "whole": bool, "b": batch, "keys": [[writer, class, position], ...],
      "slices": [[key, first, count, fate, events], ...], "steps": [with, without, with, ...],
-     "counters": {tag: [before, count], ...}}
+     "counters": {tag: [before, count], ...}, "session": [{parameter: value, ...}, begun, ended]}
 
 ``key`` is a place in ``keys``. A whole marker, such as the first of a file, also has ``"ahead": [[key, first, count],
-...]``: it says all that was committed before, so that nothing in front of it has to be read.
+...]``: it says all that was committed before, so that nothing in front of it has to be read. Where ``session`` is
+missing there is nothing to say of one, as in the files of earlier versions. A session's own events lie directly before
+the marker that says so, and count for nobody: if it is torn off they are written again, and the page shows the first.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from sitewire.schemas.record import RecordClass
 from sitewire.schemas.subject import parse_writer
 from sitewire.workers.sinks.contract import Outcome
 from sitewire.workers.sinks.progress import read_fate
+from sitewire.workers.sinks.tensorboard.session import Session
 
 VERSION: Final = 1
 _WHOLE: Final = f'{{"v":{VERSION},"whole":true,'
@@ -61,6 +64,7 @@ class Marker:
         counters: per tag, the counter that gives records without a step theirs: before this write, and how many it
             numbers. All of the folder's if the marker is ``whole``.
         ahead: indexes beyond their position that are events of the run already; ``None`` unless it is ``whole``.
+        session: what this write adds to the folder's session; all that is known of it if the marker is ``whole``.
     """
 
     batch: int
@@ -69,6 +73,7 @@ class Marker:
     steps: tuple[int, ...] = ()
     counters: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     ahead: Mapping[StreamKey, Iterable[range]] | None = None
+    session: Session = field(default_factory=Session)
 
     @property
     def whole(self) -> bool:
@@ -93,6 +98,8 @@ def encode_marker(marker: Marker) -> str:
         "steps": marker.steps,
         "counters": marker.counters,
     }
+    if marker.session:
+        body["session"] = [marker.session.params, marker.session.begun, marker.session.ended]
     if marker.ahead is not None:
         body["ahead"] = [[place[key], r.start, len(r)] for key, ranges in marker.ahead.items() for r in ranges]
     return json.dumps(body, separators=(",", ":"))
@@ -129,6 +136,7 @@ def _read(body: dict[str, Any]) -> Marker:
         steps=tuple(body["steps"]),
         counters={tag: (before, count) for tag, (before, count) in body["counters"].items()},
         ahead=_read_ahead(body["ahead"], keys) if body["whole"] else None,
+        session=Session(*body.get("session", ())),
     )
 
 

@@ -13,7 +13,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import cycle
+from operator import or_
 from pathlib import Path
 
 from sitewire.schemas.receipt import Position, StreamKey
@@ -26,6 +28,7 @@ from sitewire.workers.sinks.tensorboard.events import event_tag, marker_text
 from sitewire.workers.sinks.tensorboard.framing import read_frames
 from sitewire.workers.sinks.tensorboard.layout import our_files
 from sitewire.workers.sinks.tensorboard.marker import Marker, Slice, decode_marker, is_whole
+from sitewire.workers.sinks.tensorboard.session import Session
 
 
 @dataclass(slots=True)
@@ -52,6 +55,10 @@ class FileIndex:
                 values[event_tag(data)] += 1
         return values
 
+    def session(self) -> Session:
+        """Return what is known of the folder's session."""
+        return reduce(or_, (marker.session for marker in self.markers), Session())
+
 
 @dataclass(slots=True)
 class Recovered:
@@ -61,12 +68,14 @@ class Recovered:
         positions: over all that is there without a gap.
         ahead: indexes beyond their position that are events already.
         counters: per folder and tag, the step of the next record without one.
+        sessions: per folder, what is known of its session.
         batch: the highest number seen.
     """
 
     positions: dict[StreamKey, Position] = field(default_factory=dict)
     ahead: dict[StreamKey, set[int]] = field(default_factory=dict)
     counters: dict[Path, dict[str, int]] = field(default_factory=dict)
+    sessions: dict[Path, Session] = field(default_factory=dict)
     batch: int = 0
 
 
@@ -88,6 +97,7 @@ def recover(folder: Path, logdir: Path) -> Recovered:
         if index is None:
             continue
         found.counters[path] = index.counters()
+        found.sessions[path] = index.session()
         for marker, slices in index.slices():
             batches.setdefault(marker.batch, []).append((marker, slices))
     _fold(found, batches)

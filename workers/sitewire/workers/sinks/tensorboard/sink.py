@@ -22,7 +22,19 @@ if TYPE_CHECKING:
     from sitewire.workers.sinks.tensorboard.run import TensorBoardRun
 
 _RUN_MODULE: Final = "sitewire.workers.sinks.tensorboard.run"
-_HELD: Final = frozenset({Kind.SCALAR, Kind.TEXT, Kind.HPARAMS, Kind.PARAM, Kind.TAG, Kind.RUN_START, Kind.RUN_END})
+_HELD: Final = frozenset(
+    {
+        Kind.SCALAR,
+        Kind.TEXT,
+        Kind.HPARAMS,
+        Kind.PARAM,
+        Kind.TAG,
+        Kind.SUMMARY,
+        Kind.DEFINITION,
+        Kind.RUN_START,
+        Kind.RUN_END,
+    }
+)
 
 
 class TensorBoardOptions(SinkOptions):
