@@ -30,13 +30,14 @@ class Holding:
         self.held: list[Arrival] = []
         self.last: dict[StreamKey, int] = {}
         self._inbox: deque[Arrival] = deque()
+        self._inbox_size = 0  # counted along: while records are gathered there are many, and each asks
         self._again: list[Arrival] = []  # retries: of another stream, never acknowledged unread
         self._kept: list[Arrival] = []
 
     @property
     def size(self) -> int:
         """Bytes of the messages that are here and not committed, without retries."""
-        return sum(arrival.size for arrival in self._inbox) + self.held_size
+        return self._inbox_size + self.held_size
 
     @property
     def held_size(self) -> int:
@@ -54,6 +55,16 @@ class Holding:
         return self._inbox
 
     @property
+    def unread_size(self) -> int:
+        """Bytes of all that has come and is not in work yet, retries too."""
+        return self._inbox_size + sum(arrival.size for arrival in self._again)
+
+    @property
+    def count(self) -> int:
+        """The number of messages that are here and not committed, without retries."""
+        return len(self._inbox) + sum(not arrival.again for arrival in self.held)
+
+    @property
     def waits(self) -> bool:
         """Whether anything has come that is not in work yet."""
         return bool(self._inbox or self._again)
@@ -65,7 +76,11 @@ class Holding:
 
     def put(self, arrival: Arrival) -> None:
         """Take a message."""
-        (self._again if arrival.again else self._inbox).append(arrival)
+        if arrival.again:
+            self._again.append(arrival)
+        else:
+            self._inbox.append(arrival)
+            self._inbox_size += arrival.size
         self.came.set()
 
     def take(self) -> None:
@@ -75,11 +90,13 @@ class Holding:
         self._again = []
         while self._inbox and size < AT_A_TIME:
             arrival = self._inbox.popleft()
+            self._inbox_size -= arrival.size
             size += arrival.size
             self.held.append(arrival)
 
     def take_back(self) -> None:
         """Have nothing in work."""
+        self._inbox_size += self.held_size
         self._inbox.extendleft(arrival for arrival in reversed(self.held) if not arrival.again)
         self._again = [arrival for arrival in self.held if arrival.again] + self._again
         self.held = []
@@ -88,6 +105,7 @@ class Holding:
         """Return what is not in work and lies at or behind a stream sequence, and hold it no more."""
         given = [arrival for arrival in self._inbox if arrival.sequence >= sequence]
         self._inbox = deque(arrival for arrival in self._inbox if arrival.sequence < sequence)
+        self._inbox_size -= sum(arrival.size for arrival in given)
         return given
 
     def give_up_again(self) -> list[Arrival]:

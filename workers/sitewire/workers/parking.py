@@ -173,7 +173,8 @@ class Parking:
         return [
             delivery
             for delivery in self._runs()
-            if not delivery.parked and _standstill(delivery, now, moved).is_in_the_way(full=full)
+            if not (delivery.parked or delivery.place_is_down)
+            and _standstill(delivery, now, moved).is_in_the_way(full=full)
         ]
 
 

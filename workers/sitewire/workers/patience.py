@@ -9,9 +9,14 @@ from sitewire.workers.errors import GivenUp
 
 
 class Patience:
-    """Try again for as long as it takes, until somebody loses patience."""
+    """Try again for as long as it takes, until somebody loses patience.
+
+    Attributes:
+        ended: set when it is lost for good.
+    """
 
     def __init__(self) -> None:
+        self.ended = asyncio.Event()
         self._lost = asyncio.Event()
 
     def lose(self) -> None:
@@ -21,6 +26,11 @@ class Patience:
     def regain(self) -> None:
         """Try for as long as it takes again."""
         self._lost.clear()
+
+    def end(self) -> None:
+        """Lose it for good: not even an attempt that waits to be made is made now."""
+        self.ended.set()
+        self.lose()
 
     async def pause(self, backoff: Backoff) -> None:
         """Wait before the next attempt.

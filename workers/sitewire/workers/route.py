@@ -18,10 +18,12 @@ from sitewire.broker_config.names import METRICS_STREAM, consumer_name
 from sitewire.schemas.errors import SchemaError
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.arrival import Arrival, arrive
+from sitewire.workers.breaker import Breaker
 from sitewire.workers.bucket_claims import BucketClaims
 from sitewire.workers.complaint import Complaint
 from sitewire.workers.dead_letters import DeadLetters
 from sitewire.workers.end_watch import Listener, RouteEnds
+from sitewire.workers.errors import GivenUp
 from sitewire.workers.fence import Fence
 from sitewire.workers.gaps import GapFiller
 from sitewire.workers.ownership.unit import ALONE, Hold
@@ -62,6 +64,7 @@ class RoutePartition:
         hold: the lease that it is owned under.
         ends: who tells it of the ends of runs; without it none is looked for but those of the runs that come.
         fence: asked before anything is pulled whether the route is delivered to the sink's place; without it it is.
+        breaker: of the sink's place; without it one of its own.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  what one owner is made of; a bundle would only have another name
@@ -75,6 +78,7 @@ class RoutePartition:
         hold: Hold = ALONE,
         ends: RouteEnds | None = None,
         fence: Fence | None = None,
+        breaker: Breaker | None = None,
     ) -> None:
         self.route = route
         self.partition = partition
@@ -91,10 +95,11 @@ class RoutePartition:
         lot = ParkingLot(client, route, partition)
         letters = DeadLetters(client, route, sink.identity)
         gaps = GapFiller(stream, letters)
+        self._breaker = breaker or Breaker(sink.identity)
         self._ends = ends
         takes = ends.takes if ends is not None else lambda _: True
         self._context = RouteContext(
-            route, partition, sink, stream, gaps, book, start, self._settled, lot, letters, takes
+            route, partition, sink, stream, gaps, book, start, self._settled, lot, letters, self._breaker, takes
         )
         self._runs: dict[RunKey, tuple[RunDelivery, asyncio.Task[None]]] = {}
         self._aside = SettingAside(route, letters)
@@ -111,7 +116,8 @@ class RoutePartition:
         await self._stay_inside()  # before the sink is opened, or whoever the route belongs to may find it locked
         try:
             self._sink.attach(BucketClaims(self._client, self._sink.identity))
-            await self._sink.open(self.partition)
+            if not await self._open_sink(stop):
+                return
             reached(Point.SINK_OPENED)
             async with asyncio.TaskGroup() as group:
                 deliver, complaint = partial(self._delivery, group), Complaint(self._hold.troubled)
@@ -132,6 +138,16 @@ class RoutePartition:
                 attending.cancel()
         finally:
             await self._sink.close()
+
+    async def _open_sink(self, stop: asyncio.Event) -> bool:
+        """Open the sink when its place may be tried; whether it is open, or it is to stop."""
+        try:
+            permit = await self._breaker.admit(stop, lambda: None)
+        except GivenUp:
+            return False
+        async with self._breaker.attempt(permit):
+            await self._sink.open(self.partition)
+        return True
 
     def _listening(self, group: asyncio.TaskGroup) -> AbstractContextManager[None]:
         if self._ends is None:
@@ -247,13 +263,20 @@ class RoutePartition:
         waiting = sum(delivery.waiting for delivery in deliveries)
         return waiting >= MOST_WAITING or sum(delivery.messages for delivery in deliveries) >= MANY_WAITING
 
+    def _hurry(self) -> None:
+        for delivery in self._deliveries():
+            delivery.hurry()
+
     async def _wait_for_room(self) -> None:
+        if self._is_full():
+            self._hurry()
         while sum(delivery.waiting for delivery, _ in self._runs.values()) >= MOST_WAITING:
             self._settled.clear()
             await self._settled.wait()
 
     async def _wait_for_room_again(self) -> None:
         while sum(delivery.waiting_again for delivery, _ in self._runs.values()) >= MOST_AGAIN:
+            self._hurry()
             self._settled.clear()
             await self._settled.wait()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from sitewire.workers.breaker import Breaker
 from sitewire.workers.dead_letters import DeadLetters
 from sitewire.workers.endings import Takes
 from sitewire.workers.gaps import GapFiller
@@ -29,6 +30,7 @@ class RouteContext:
         settled: set whenever messages have been acknowledged.
         lot: what its parked runs share.
         letters: the route's dead letters.
+        breaker: of the sink's place, shared with all that this worker writes there.
         takes: whether the route reads what is published under a subject.
     """
 
@@ -42,4 +44,5 @@ class RouteContext:
     settled: asyncio.Event
     lot: ParkingLot
     letters: DeadLetters
+    breaker: Breaker
     takes: Takes = lambda _: True

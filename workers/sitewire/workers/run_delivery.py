@@ -25,6 +25,7 @@ from sitewire.workers.detour import Detour
 from sitewire.workers.errors import GivenUp
 from sitewire.workers.gaps import LOOK_AGAIN, Gap
 from sitewire.workers.holding import Holding
+from sitewire.workers.pacing import Pace
 from sitewire.workers.patience import Patience
 from sitewire.workers.plan import Plan
 from sitewire.workers.point import Point, reached
@@ -83,11 +84,17 @@ class RunDelivery:
         )
         self._backoff = Backoff(first=0.5, most=TRY_AGAIN)
         self._stopping = asyncio.Event()
+        self._pace = Pace(context.sink.pace, self._holding, self._presses, self._tell_if_due)
 
     @property
     def parked(self) -> bool:
         """Whether it reads from the stream."""
         return self._detour.open
+
+    @property
+    def place_is_down(self) -> bool:
+        """Whether no run of the place is tried: none is in another's way then."""
+        return self._context.breaker.open
 
     @property
     def waiting(self) -> int:
@@ -105,7 +112,7 @@ class RunDelivery:
     @property
     def messages(self) -> int:
         """The number of messages that are here and not committed."""
-        return len(self._holding.here)
+        return self._holding.count
 
     def put(self, arrival: Arrival) -> None:
         """Take a message."""
@@ -129,6 +136,10 @@ class RunDelivery:
         if self._conclusion.worth_a_look:
             self._holding.came.set()
 
+    def hurry(self) -> None:
+        """Write what is here without gathering more: the partition has no room."""
+        self._pace.hurry()
+
     def forget_sequences(self) -> None:
         """After a reconnection the stream may be another, with other sequences."""
         self._holding.last.clear()
@@ -137,7 +148,7 @@ class RunDelivery:
     def stop(self) -> None:
         """Finish what is here, then end."""
         self._stopping.set()
-        self._patience.lose()  # what fails now is the successor's
+        self._patience.end()  # what fails now is the successor's
         self._holding.came.set()
 
     async def keep_alive(self) -> None:
@@ -206,6 +217,8 @@ class RunDelivery:
 
     async def _go_on(self) -> None:
         await self._wait()
+        if self._holding.waits:
+            await self._pace.gather()
         if self.parked:
             return
         self._holding.take()
@@ -245,8 +258,7 @@ class RunDelivery:
         looking = self._holding.held or self._suspicions.count
         seconds = LOOK_AGAIN if looking else PERIOD if self._reporter.owes else IDLE
         idle = False
-        look = self._conclusion.worth_a_look and not self._holding.held
-        if not (self._holding.waits or self._stopping.is_set() or look):
+        if not (self._holding.waits or self._stopping.is_set() or self._may_end):
             self._holding.came.clear()
             try:
                 async with asyncio.timeout(seconds):
@@ -255,6 +267,14 @@ class RunDelivery:
                 idle = seconds == IDLE
         # Decided without an await between the look and the word, so that no message is put into a closed inbox.
         self.ended = not self._holding.waits and (self._stopping.is_set() or idle)
+
+    @property
+    def _may_end(self) -> bool:
+        return self._conclusion.worth_a_look and not self._holding.held
+
+    def _presses(self) -> bool:
+        """Whether there is more to do than to write what comes."""
+        return self.parked or self._stopping.is_set() or self._suspicions.count > 0 or self._may_end
 
     async def _deliver(self) -> None:
         while self._holding.held:

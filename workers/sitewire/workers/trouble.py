@@ -27,6 +27,7 @@ class Trouble:
         self.since: float | None = None
         self.attempt: float | None = None
         self.slow = False
+        self._logged: str | None = None
         self._name = f"route {route}, {run.run}/{run.site}"
         self._traced: set[tuple[type[Exception], str]] = set()
 
@@ -34,13 +35,14 @@ class Trouble:
         """Note that an attempt begins; it ends with ``met`` or ``over``."""
         self.attempt = time.monotonic()
 
-    def met(self, text: str) -> None:
-        """Note that an attempt failed."""
+    def met(self, text: str, *, quiet: bool = False) -> None:
+        """Note that an attempt failed; ``quiet`` if somebody else says why."""
         self.attempt = None
         if self.since is None:
             self.since = time.monotonic()
-        if text != self.text:
+        if not quiet and text != self._logged:
             _logger.warning("%s: %s; trying again", self._name, text)
+            self._logged = text
         self.text = text
 
     def met_unexpected(self, error: Exception) -> None:
@@ -54,6 +56,10 @@ class Trouble:
     def over(self, of: str = "") -> None:
         """Note that it worked; with ``of``, that what was met with a text that begins so is over, and nothing else."""
         if not of or (self.text or "").startswith(of):
-            if self.text is not None:
+            if self._logged is not None:
                 _logger.info("%s: works again", self._name)
-            self.text = self.since = self.attempt = None
+            self.text = self.since = self.attempt = self._logged = None
+
+    def excused(self) -> None:
+        """Note that the place is down: how long the run has failed says nothing about the run then."""
+        self.since = None

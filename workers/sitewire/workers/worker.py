@@ -20,8 +20,10 @@ from sitewire.broker_config.moving import Standing, route_stands
 from sitewire.broker_config.names import PARTITIONS, consumer_name, takes
 from sitewire.broker_config.places import digest_of
 from sitewire.broker_config.topology import apply, plan, route_start
+from sitewire.workers.breaker import Breakers
 from sitewire.workers.end_watch import EndWatch, RouteEnds
 from sitewire.workers.fence import Fence
+from sitewire.workers.outage import Outage
 from sitewire.workers.ownership.lease import TRIMMER
 from sitewire.workers.ownership.owner import Owner
 from sitewire.workers.ownership.said import SaidOnce
@@ -60,6 +62,7 @@ class Worker:
         self._changes: frozenset[Change] = frozenset()
         self._moving = False
         self._said = SaidOnce()
+        self._breakers = Breakers()
         self._returned = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -89,7 +92,7 @@ class Worker:
                 watching = group.create_task(self._watch_store(client, starts), name="watch the broker's store")
                 ends = EndWatch(client, lambda: self._generation)
                 hearing = group.create_task(ends.run(), name="watch the ends of runs")
-                await Owner(client, self._units(client, starts, ends), self._said).run(stop)
+                await Owner(client, self._units(client, starts, ends), self._said, self._outages).run(stop)
                 watching.cancel()
                 hearing.cancel()
         finally:
@@ -186,7 +189,12 @@ class Worker:
         sink = await asyncio.to_thread(make_sink, route.sink)  # it looks through what is installed
         generation = lambda: self._generation  # noqa: E731  what a partition asks for
         fence = Fence(client, route.name, partition, route.sink.identity)
-        await RoutePartition(client, route.name, partition, sink, start, generation, hold, ends, fence).run(stop)
+        breaker = self._breakers.of(route.sink.identity)
+        owner = RoutePartition(client, route.name, partition, sink, start, generation, hold, ends, fence, breaker)
+        await owner.run(stop)
+
+    def _outages(self) -> Mapping[str, Outage]:
+        return self._breakers.outages((route.name, route.sink.identity) for route in self._routes)
 
     def _on_event(self, kind: EventKind, text: str) -> None:
         if kind == "reconnected":

@@ -21,8 +21,9 @@ from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.arrival import Arrival
 from sitewire.workers.bisecting import Bisecting, Culprit
+from sitewire.workers.circuit import Permit
 from sitewire.workers.decisions import NONE_DECIDED, Decisions
-from sitewire.workers.errors import BatchRefused, WorkerError
+from sitewire.workers.errors import BatchRefused, PlaceDown, WorkerError
 from sitewire.workers.patience import Patience
 from sitewire.workers.plan import Plan, make_plan
 from sitewire.workers.point import Point, reached
@@ -78,21 +79,22 @@ class RunWriter:
             wrote after all must not count as having come twice. If it is partial, call again with what is left.
 
         Raises:
-            GivenUp: an attempt failed, and patience is lost.
+            GivenUp: an attempt failed, and patience is lost; or it is lost for good, and the place is not to be tried.
         """
         backoff = Backoff(first=0.1, most=5.0)
         duplicates = 0 if self._going_on else None
         while True:
-            heed_cancellation()
-            self._trouble.begun()
+            permit = await self._admitted(backoff)
             try:
-                sink = await self._opened()
-                plan = await self._plan(sink, held)
-                duplicates = plan.duplicates if duplicates is None else duplicates
-                part = self._bisecting.part(plan)
-                passed = await self._commit(sink, part)
+                async with self._context.breaker.attempt(permit) as attempt:
+                    sink = await self._opened()
+                    plan = await self._plan(sink, held)
+                    duplicates = plan.duplicates if duplicates is None else duplicates
+                    part = self._bisecting.part(plan)
+                    passed = await self._commit(sink, part)
+                    attempt.proven = bool(part.deliveries)  # without any, the tracker may not have been asked
             except (WorkerError, BrokerError) as error:
-                self._trouble.met(str(error))
+                self._trouble.met(str(error), quiet=isinstance(error, PlaceDown))
             except Exception as error:  # noqa: BLE001  a fault of ours or of a library must not take other runs down with it
                 self._trouble.met_unexpected(error)
             else:
@@ -114,12 +116,12 @@ class RunWriter:
         """
         backoff = Backoff(first=0.1, most=5.0)
         while True:
-            heed_cancellation()
-            self._trouble.begun()
+            permit = await self._admitted(backoff)
             try:
-                await (await self._opened()).conclude(ending)
+                async with self._context.breaker.attempt(permit):
+                    await (await self._opened()).conclude(ending)
             except (WorkerError, BrokerError) as error:
-                self._trouble.met(str(error))
+                self._trouble.met(str(error), quiet=isinstance(error, PlaceDown))
             except Exception as error:  # noqa: BLE001  a fault of ours or of a library must not take other runs down with it
                 self._trouble.met_unexpected(error)
             else:
@@ -142,6 +144,15 @@ class RunWriter:
         sink, self._sink = self._sink, None
         if sink is not None:
             await sink.close()
+
+    async def _admitted(self, backoff: Backoff) -> Permit:
+        """Wait until the place may be tried, and note that an attempt begins."""
+        heed_cancellation()
+        if self._context.breaker.open:
+            backoff.reset()  # the pause is the place's
+        permit = await self._context.breaker.admit(self._patience.ended, self._trouble.excused)
+        self._trouble.begun()
+        return permit
 
     async def _opened(self) -> RunSink:
         if self._sink is None:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final, TypeVar
 
 from sitewire.broker_config.names import ROUTE_NAME
+from sitewire.workers.outage import MOST_WHY, Outage
 
 T = TypeVar("T")
 
@@ -49,6 +50,7 @@ class WorkerLease:
         leaving: it hands over what it has; nothing more for it.
         kernel: whose process the ``pid`` is, see ``kernel``; empty if that is not known.
         places: of each route, the digest of the place that it is delivered to; who moves a route looks at it.
+        outages: of routes whose place takes nothing, what this worker says of that.
     """
 
     host: str = ""
@@ -59,6 +61,7 @@ class WorkerLease:
     leaving: bool = False
     kernel: str = ""
     places: Mapping[str, str] = field(default_factory=dict)
+    outages: Mapping[str, Outage] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ def decode_worker(data: bytes) -> WorkerLease:
         leaving=found.get("leaving") is True,
         kernel=_of(found, "kernel", str, ""),
         places=_places(found),
+        outages=_outages(found),
     )
 
 
@@ -125,7 +129,15 @@ def _places(found: dict[str, Any]) -> dict[str, str]:
     return {route: place for route, place in places.items() if _is_route(route) and isinstance(place, str)}
 
 
-def _time(found: dict[str, Any]) -> float:
-    value = found.get("since")
+def _outages(found: dict[str, Any]) -> dict[str, Outage]:
+    return {
+        route: Outage(_time(said), _of(said, "why", str, "")[:MOST_WHY], _time(said, "next_try"))
+        for route, said in _of(found, "outages", dict, {}).items()
+        if _is_route(route) and isinstance(said, dict)
+    }
+
+
+def _time(found: dict[str, Any], key: str = "since") -> float:
+    value = found.get(key)
     # JSON's numbers may be infinite, or too large for a float.
     return float(value) if isinstance(value, int | float) and 0 <= value < 2**40 else 0.0

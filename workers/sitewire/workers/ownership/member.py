@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from nats.aio.client import Client
@@ -13,6 +14,7 @@ from sitewire.broker_config.backoff import Backoff
 from sitewire.broker_config.bucket import Bucket
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import BrokerError, Conflict, ConnectionLost
+from sitewire.workers.outage import Outage
 from sitewire.workers.ownership import lease
 from sitewire.workers.ownership.clock import now
 from sitewire.workers.ownership.errors import Evicted
@@ -30,18 +32,31 @@ class Membership:
     Only this object writes the key, others delete it; so whatever is found there is our own word, whether its answer
     has come or not.
 
+    Args:
+        client: connected.
+        bucket: of the leases.
+        value: what the key says.
+        outages: asked for what it says of places that take nothing, whenever it is written.
+
     Attributes:
         id: random, new for each membership.
         joined: set once the key is stored.
     """
 
-    def __init__(self, client: Client, bucket: Bucket, value: WorkerLease) -> None:
+    def __init__(
+        self,
+        client: Client,
+        bucket: Bucket,
+        value: WorkerLease,
+        outages: Callable[[], Mapping[str, Outage]] = dict,
+    ) -> None:
         self.id = secrets.token_hex(8)
         self.joined = asyncio.Event()
         self._client = client
         self._bucket = bucket
         self._key = WORKER_KEYS + self.id
         self._value = value
+        self._outages = outages
         self._revision = 0
         self._lapses = 0.0
         self._writing = asyncio.Lock()
@@ -132,9 +147,10 @@ class Membership:
             await asyncio.sleep(AWAY)
 
     async def _write(self) -> int:
+        value = encode(replace(self._value, outages=self._outages()))
         if self._revision:
-            return await self._bucket.update(self._key, encode(self._value), self._revision)
-        return await self._bucket.create(self._key, encode(self._value))
+            return await self._bucket.update(self._key, value, self._revision)
+        return await self._bucket.create(self._key, value)
 
     async def _read_again(self) -> None:
         """Find out who was faster: our own write of which the answer was lost, or who deleted the key."""

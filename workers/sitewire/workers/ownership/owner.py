@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -17,6 +17,7 @@ from sitewire.broker_config.bucket import Bucket
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import BrokerError, Conflict
 from sitewire.broker_config.names import LEASES_BUCKET
+from sitewire.workers.outage import Outage
 from sitewire.workers.ownership import lease
 from sitewire.workers.ownership.balance import route_of, share_of
 from sitewire.workers.ownership.claim import Claim
@@ -43,12 +44,16 @@ class Owner:
         client: connected; the bucket is there.
         units: what this worker can do.
         said: the troubles that have been logged.
+        outages: asked, by route, for what the worker's key is to say of places that take nothing.
     """
 
-    def __init__(self, client: Client, units: Iterable[Unit], said: SaidOnce) -> None:
+    def __init__(
+        self, client: Client, units: Iterable[Unit], said: SaidOnce, outages: Callable[[], Mapping[str, Outage]] = dict
+    ) -> None:
         self._client = client
         self._units = {unit.name: unit for unit in units}
         self._said = said
+        self._outages = outages
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set, then hand over everything. Who is evicted drops everything and joins anew.
@@ -62,7 +67,8 @@ class Owner:
         async with asyncio.TaskGroup() as tenures:
             while not stop.is_set():
                 heed_cancellation()
-                life = _Life(self._client, self._units, self._said, kernel)
+                own = _introduction(self._units, kernel)
+                life = _Life(self._client, self._units, self._said, own, self._outages)
                 try:
                     await life.run(stop, tenures)
                 except* Evicted as errors:
@@ -72,13 +78,20 @@ class Owner:
 class _Life:
     """One membership: from joining to leaving, or until others say that it is over."""
 
-    def __init__(self, client: Client, units: dict[str, Unit], said: SaidOnce, kernel: str) -> None:
+    def __init__(
+        self,
+        client: Client,
+        units: dict[str, Unit],
+        said: SaidOnce,
+        own: WorkerLease,
+        outages: Callable[[], Mapping[str, Outage]],
+    ) -> None:
         self._client = client
         self._units = units
         self._said = said
-        self._kernel = kernel
+        self._kernel = own.kernel
         self._bucket = Bucket(client, LEASES_BUCKET)
-        self._member = Membership(client, self._bucket, _introduction(units, kernel))
+        self._member = Membership(client, self._bucket, own, outages)
         self._hints = Hints(client, self._bucket)
         self._watch = Watch(self._member.id)
         self._known: set[str] | None = None

@@ -11,7 +11,7 @@ from nats.aio.client import Client
 from sitewire.broker_config.backoff import Backoff
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import BrokerError
-from sitewire.workers.errors import Permanent, WorkerError
+from sitewire.workers.errors import Permanent, PlaceDown, WorkerError
 from sitewire.workers.ownership.claim import Claim
 from sitewire.workers.ownership.member import LEAVE_TIMEOUT, Membership
 from sitewire.workers.ownership.said import SaidOnce
@@ -101,7 +101,8 @@ class Tenure:
         if not isinstance(error, WorkerError | BrokerError):
             _logger.error("%s: unexpected", self._unit.title, exc_info=error)
         title = self._unit.title
-        self._said.warn(title, f"{title}: {error}", "trying again until that is mended")
+        if not isinstance(error, PlaceDown):  # which is said of the place
+            self._said.warn(title, f"{title}: {error}", "trying again until that is mended")
         self._failed, self._part = (str(error) or repr(error))[:MOST_TEXT], ""
         self._changed()  # whatever it was, the lease may be lost
 
