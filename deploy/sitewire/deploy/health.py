@@ -28,7 +28,7 @@ from sitewire.broker_config.names import (
 )
 from sitewire.deploy.accounting import Books, read_books
 from sitewire.deploy.room import ParkedHealth, RoomHealth, read_room
-from sitewire.deploy.workforce import PartitionHealth, WorkerHealth, Workforce, read_workers
+from sitewire.deploy.workforce import OutageHealth, PartitionHealth, WorkerHealth, Workforce, read_workers
 from sitewire.schemas.dead_letter import MESSAGE, RECORD, letters
 
 
@@ -52,6 +52,7 @@ class RouteHealth:
         partitions_taken: partitions that a living worker owns.
         owners: who works on each partition, and what is wrong with it.
         dead_letters: records that its tracker refused for good, and messages that could not be read.
+        outages: who finds that its place takes nothing.
     """
 
     name: str
@@ -62,6 +63,7 @@ class RouteHealth:
     partitions_taken: int
     owners: tuple[PartitionHealth, ...]
     dead_letters: int
+    outages: tuple[OutageHealth, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,8 @@ async def _route(client: Client, route: Route, workforce: Workforce) -> RouteHea
     taken = sum(bool(partition.worker) for partition in owners)
     lag += await _lag_of_retries(client, route)
     dead = sum([await count_messages(client, DEAD_STREAM, letters(route.name, sort)) for sort in (RECORD, MESSAGE)])
-    return RouteHealth(route.name, route.sink.identity, lag, max(oldest, default=0.0), len(owners), taken, owners, dead)
+    age, outages = max(oldest, default=0.0), workforce.outages(route.name)
+    return RouteHealth(route.name, route.sink.identity, lag, age, len(owners), taken, owners, dead, outages)
 
 
 async def _lag_of_retries(client: Client, route: Route) -> int:

@@ -48,6 +48,25 @@ class PartitionHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class OutageHealth:
+    """A route's place that takes nothing, as one worker finds it.
+
+    Attributes:
+        worker: the worker's id.
+        process: its process and machine, for people.
+        since: seconds since the epoch.
+        why: what its last attempt met.
+        next_try: when it tries again, seconds since the epoch; past while an attempt is under way.
+    """
+
+    worker: str
+    process: str
+    since: float
+    why: str
+    next_try: float
+
+
+@dataclass(frozen=True, slots=True)
 class Workforce:
     """Everybody."""
 
@@ -57,6 +76,15 @@ class Workforce:
     def partitions(self, route: str) -> tuple[PartitionHealth, ...]:
         """Return who works on each partition of a route."""
         return tuple(self._partition(number, consumer_name(route, number)) for number in range(PARTITIONS))
+
+    def outages(self, route: str) -> tuple[OutageHealth, ...]:
+        """Return which workers find that a route's place takes nothing, who has for longest first."""
+        found = [
+            OutageHealth(name, f"process {lease.pid} on {lease.host}", outage.since, outage.why, outage.next_try)
+            for name, lease in self.view.workers.items()
+            if (outage := lease.outages.get(route)) is not None
+        ]
+        return tuple(sorted(found, key=lambda outage: outage.since))
 
     def _partition(self, number: int, unit: str) -> PartitionHealth:
         owner = self.view.owner(unit)

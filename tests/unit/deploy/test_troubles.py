@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sitewire.deploy.cli.troubles import troubles
-from sitewire.deploy.workforce import PartitionHealth
+from sitewire.deploy.cli.troubles import outages, troubles
+from sitewire.deploy.workforce import OutageHealth, PartitionHealth
 
 FIRST = "2026-01-31T09:00:01+00:00"
 
@@ -48,3 +48,18 @@ def test_other_troubles_are_one_line_only_if_they_are_the_same() -> None:
         "2 partitions of curves wait: no consumer",
         "curves p2: run a of site c: full",
     ]
+
+
+def test_a_place_that_takes_nothing_is_one_line_whatever_routes_and_workers_find_that() -> None:
+    one = OutageHealth("w1", "process 41 on vm", 965.0, "connection refused", 1004.0)
+    two = OutageHealth("w2", "process 42 on vm", 980.0, "timed out", 1002.5)
+    routes = [("hq", "mlflow:x", (one, two)), ("lines", "jsonl:y", ()), ("more", "mlflow:x", (one,))]
+    (line,) = outages(routes, 1000.0)
+    assert line.startswith("hq, more: mlflow:x takes nothing since 35 s (process 41 on vm and 1 more)")
+    assert line.endswith(": connection refused; tried again in 2 s")
+
+
+def test_a_place_that_is_being_tried_says_so() -> None:
+    one = OutageHealth("w1", "process 41 on vm", 965.0, "connection refused", 999.0)
+    (line,) = outages([("hq", "mlflow:x", (one,))], 1000.0)
+    assert line == "hq: mlflow:x takes nothing since 35 s (process 41 on vm): connection refused; tried now"

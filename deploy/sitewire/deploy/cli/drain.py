@@ -12,7 +12,7 @@ from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.deploy.cli.arguments import Commands, add_config, add_timeout, command
 from sitewire.deploy.cli.connected import connected
 from sitewire.deploy.cli.terminal import counted, printable
-from sitewire.deploy.cli.troubles import troubles
+from sitewire.deploy.cli.troubles import outages, troubles
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -125,8 +125,9 @@ async def _troubled(client: Client, config: Config) -> list[str]:
     from sitewire.deploy.workforce import read_workers
 
     workforce = await read_workers(client)
+    places = ((route.name, route.sink.identity, workforce.outages(route.name)) for route in config.routes)
     partitions = ((route.name, partition) for route in config.routes for partition in workforce.partitions(route.name))
-    return troubles(partitions)
+    return [*outages(places, time.time()), *troubles(partitions)]
 
 
 async def _parked(client: Client, config: Config) -> list[str]:

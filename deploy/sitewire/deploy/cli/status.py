@@ -13,7 +13,7 @@ from sitewire.deploy.cli.arguments import Commands, add_config, command
 from sitewire.deploy.cli.connected import connected
 from sitewire.deploy.cli.room import parked_runs, warnings
 from sitewire.deploy.cli.terminal import counted, open_console, printable, size
-from sitewire.deploy.cli.troubles import troubles
+from sitewire.deploy.cli.troubles import outages, troubles
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -90,7 +90,8 @@ def view(health: Health) -> RenderableType:
         heard = f"{max(now - site.last_heard, 0):.0f} s ago"
         sites.add_row(printable(site.name), heard, str(site.alive), str(site.runs))
     partitions = ((route.name, partition) for route in health.routes for partition in route.owners)
-    found = map(printable, troubles(partitions))
+    places = ((route.name, route.sink, route.outages) for route in health.routes)
+    found = map(printable, [*outages(places, now), *troubles(partitions)])
     top: list[RenderableType] = [streams, *warnings(health), "", routes, *found]
     return Group(*top, "", workers, "", sites, *parked_runs(health))
 

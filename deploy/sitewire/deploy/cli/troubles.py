@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from sitewire.deploy.workforce import PartitionHealth
+    from sitewire.deploy.workforce import OutageHealth, PartitionHealth
 
 _LOCKED: Final = re.compile(r".*/\d+\.lock: (?P<holder>held by .+?)(?: since (?P<since>\S+))?")
 _PROCESS: Final = "held by process "
@@ -24,6 +24,30 @@ def troubles(partitions: Iterable[tuple[str, PartitionHealth]]) -> list[str]:
         if partition.trouble:
             groups.setdefault(_holder(partition.trouble), []).append((route, partition))
     return [_line(what, group) for what, group in groups.items()]
+
+
+def outages(routes: Iterable[tuple[str, str, Sequence[OutageHealth]]], now: float) -> list[str]:
+    """Return a line for each place that takes nothing, whatever routes and workers find that.
+
+    Args:
+        routes: names, places, and who finds that they take nothing; those that nobody does too.
+        now: seconds since the epoch.
+    """
+    names: dict[str, list[str]] = {}
+    found: dict[str, dict[str, OutageHealth]] = {}
+    for route, place, of_route in routes:
+        if of_route:
+            names.setdefault(place, []).append(route)
+            found.setdefault(place, {}).update({outage.worker: outage for outage in of_route})
+    return [_outage(", ".join(names[place]), place, list(of.values()), now) for place, of in found.items()]
+
+
+def _outage(routes: str, place: str, found: Sequence[OutageHealth], now: float) -> str:
+    first = min(found, key=lambda outage: outage.since)
+    again = min(outage.next_try for outage in found) - now
+    when = f"tried again in {again:.0f} s" if again > 0 else "tried now"
+    who = first.process + (f" and {len(found) - 1} more" if len(found) > 1 else "")
+    return f"{routes}: {place} takes nothing since {max(now - first.since, 0):.0f} s ({who}): {first.why}; {when}"
 
 
 def _holder(trouble: str) -> str:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sitewire.broker_config.bucket import Entry
+from sitewire.workers.outage import MOST_ROUTES, MOST_WHY, Outage
 from sitewire.workers.ownership import lease
 from sitewire.workers.ownership.clock import now
 from sitewire.workers.ownership.kernel import is_gone, this_kernel
@@ -37,6 +38,7 @@ worker_leases = st.builds(
     st.booleans(),
     texts,
     st.dictionaries(st.from_regex(r"[a-z0-9-]{1,32}", fullmatch=True), texts),
+    st.dictionaries(st.from_regex(r"[a-z0-9-]{1,32}", fullmatch=True), st.builds(Outage, times, texts, times)),
 )
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | texts,
@@ -75,6 +77,16 @@ def test_values_that_are_none(data: bytes) -> None:
 def test_places_that_are_none_are_left_out() -> None:
     assert decode_worker(b'{"places": {"a": "0", "b": 1, "NO": "2"}}').places == {"a": "0"}
     assert decode_worker(b'{"places": ["a"]}').places == {}
+
+
+def test_what_is_said_of_a_place_is_read_as_it_was_written_and_bounded() -> None:
+    said = WorkerLease(outages={"hq": Outage(1.5, "connection refused", 2.5)})
+    assert decode_worker(encode(said)) == said
+    assert decode_worker(b'{"outages": {"NO": {}, "a": 1, "b": {"since": -1, "why": 3}}}').outages == {
+        "b": Outage(0.0, "", 0.0)
+    }
+    long = WorkerLease(outages={f"r{n}": Outage(1.5, "\U0001f525" * MOST_WHY, 2.5) for n in range(MOST_ROUTES)})
+    assert decode_worker(encode(long)) == long, "or its worker would serve nothing"
 
 
 def test_a_unit_is_free_when_the_key_of_its_owner_is_gone() -> None:
