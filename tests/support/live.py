@@ -36,7 +36,7 @@ def folder_of(logdir: Path, site: str, run: str) -> Path:
 
 def read_points(folder: Path) -> Found:
     """Return every scalar of a run by name, in the order of TensorBoard's reader; nothing sampled, nothing purged."""
-    return _scalars(_accumulator(folder).Reload()) if folder.exists() else {}
+    return _scalars(accumulator_of(folder).Reload()) if folder.exists() else {}
 
 
 def read_in_file_order(folder: Path) -> list[tuple[str, Point]]:
@@ -52,7 +52,17 @@ def read_in_file_order(folder: Path) -> list[tuple[str, Point]]:
     return found
 
 
-def _accumulator(folder: Path) -> Any:
+def read_texts(folder: Path) -> Iterator[tuple[str, int, float, str]]:
+    """Yield tag, step, time and text of every text in a run's folder."""
+    accumulator = accumulator_of(folder).Reload()
+    for tag in accumulator.Tags()["tensors"]:
+        if accumulator.SummaryMetadata(tag).plugin_data.plugin_name == "text":
+            for event in accumulator.Tensors(tag):
+                yield tag, event.step, event.wall_time, event.tensor_proto.string_val[0].decode()
+
+
+def accumulator_of(folder: Path) -> Any:
+    """Return TensorBoard's reader of a folder, which samples and purges nothing; ``Reload`` reads on."""
     return EventAccumulator(str(folder), size_guidance=ALL, purge_orphaned_data=False)
 
 
@@ -122,7 +132,7 @@ def looking_at(folder: Path) -> Callable[[], Found]:
         if not state:
             if not folder.exists():
                 return {}
-            state.append(_accumulator(folder))
+            state.append(accumulator_of(folder))
         return _scalars(state[0].Reload())
 
     return read

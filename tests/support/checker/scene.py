@@ -53,7 +53,7 @@ class Scene:
 
     def __init__(self, folder: Path, trackers: Sequence[Tracker], variables: Mapping[str, str]) -> None:
         self.trackers = trackers
-        self.site = Site(folder, _config(trackers))
+        self.site = Site(folder, config_of_routes(trackers))
         self.trap = Trap.create(folder / "trap")
         self.workers: list[Process] = []
         self._variables = {"PYTHONPATH": str(TESTS), "SITEWIRE_TEST_TRAP": str(folder / "trap"), **variables}
@@ -134,7 +134,8 @@ def scene(
         made.site.end()
 
 
-def _config(trackers: Sequence[Tracker]) -> str:
+def config_of_routes(trackers: Sequence[Tracker]) -> str:
+    """Return a config file with a route to each; its port is to be filled in."""
     routes = [f'  {tracker.route}: {{subjects: ["metrics.*.*.>"], sink: {tracker.sink}}}' for tracker in trackers]
     text = "\n".join(["broker:", "  embedded: {port: PORT, store: store}", "routes:", *routes, ""])
     return text.replace("{", "{{").replace("}", "}}").replace("PORT", "{port}")
