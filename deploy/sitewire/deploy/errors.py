@@ -4,6 +4,7 @@
 
     DeployError
     ├── NothingEmbedded       the config file names a broker that runs elsewhere
+    ├── FileRefused           there is no config file, and none can be written
     ├── NothingSetUp          the broker runs, and the streams have not been made there
     ├── RetryUnreadable       a newer build has sent dead letters again, and nobody here can say which
     ├── RouteUnknown          no route of that name is in the file or has dead letters
@@ -34,6 +35,10 @@ class NothingEmbedded(DeployError):
 
     def __init__(self, file: Path) -> None:
         super().__init__(f"{file} gives the `url` of a broker that runs elsewhere; to start one write `embedded: {{}}`")
+
+
+class FileRefused(DeployError):
+    """There is no config file, and none can be written."""
 
 
 class NothingSetUp(DeployError):

@@ -124,7 +124,9 @@ class MissingExtra(Permanent):
     """
 
     def __init__(self, extra: str, library: str | None) -> None:
-        super().__init__(f"{library or 'a library'} is not installed; install it with: pip install 'sitewire[{extra}]'")
+        # Which module of it is missed first differs from try to try.
+        what = (library or "a library").partition(".")[0]
+        super().__init__(f"{what} is not installed; install it with: pip install 'sitewire[{extra}]'")
         self.extra = extra
 
 

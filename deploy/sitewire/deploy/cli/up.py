@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
+from pathlib import Path
+from typing import Final
 
 from sitewire.deploy.cli.arguments import Commands, add_config, command
 from sitewire.deploy.cli.signals import stop_on_signals
 from sitewire.deploy.garbage import collect_seldom
+
+_DEFAULT: Final = Path("sitewire.yaml")
 
 
 def add(commands: Commands) -> None:
@@ -15,11 +20,12 @@ def add(commands: Commands) -> None:
     parser = command(
         commands,
         "up",
-        "run the broker (if it is embedded) and every route of a config file, until SIGTERM; collect the local spool",
+        "run the broker (if it is embedded) and every route of a config file, until SIGTERM; collect the local spool; "
+        "without -c and without a sitewire.yaml, write one with MLflow, TensorBoard and W&B in this folder",
         "sitewire up -c sitewire.yaml",
     )
     add_config(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, config=None)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     from sitewire.broker_config.load import load_config
     from sitewire.deploy.stack import Stack
 
-    config = load_config(options.config)
+    config = load_config(options.config or _default())
 
     async def until_stopped() -> None:
         with stop_on_signals() as stop:
@@ -36,3 +42,11 @@ def run(options: argparse.Namespace) -> int:
     collect_seldom()
     asyncio.run(until_stopped())
     return 0
+
+
+def _default() -> Path:
+    from sitewire.deploy.default_file import write_if_missing
+
+    if write_if_missing(_DEFAULT):
+        print(f"sitewire: wrote {_DEFAULT}: MLflow, TensorBoard and W&B, all in this folder", file=sys.stderr)
+    return _DEFAULT

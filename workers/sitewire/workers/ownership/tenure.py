@@ -11,7 +11,7 @@ from nats.aio.client import Client
 from sitewire.broker_config.backoff import Backoff
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import BrokerError
-from sitewire.workers.errors import Permanent, PlaceDown, WorkerError
+from sitewire.workers.errors import MissingExtra, Permanent, PlaceDown, WorkerError
 from sitewire.workers.ownership.claim import Claim
 from sitewire.workers.ownership.member import LEAVE_TIMEOUT, Membership
 from sitewire.workers.ownership.said import SaidOnce
@@ -96,7 +96,7 @@ class Tenure:
             await pause(backoff, self.ended)
 
     def _met(self, error: Exception) -> None:
-        if isinstance(error, Permanent) or (isinstance(error, BrokerError) and self._client.is_closed):
+        if self._ends_all(error):
             raise error
         if not isinstance(error, WorkerError | BrokerError):
             _logger.error("%s: unexpected", self._unit.title, exc_info=error)
@@ -105,6 +105,11 @@ class Tenure:
             self._said.warn(title, f"{title}: {error}", "trying again until that is mended")
         self._failed, self._part = (str(error) or repr(error))[:MOST_TEXT], ""
         self._changed()  # whatever it was, the lease may be lost
+
+    def _ends_all(self, error: Exception) -> bool:
+        if isinstance(error, MissingExtra):
+            return False  # of one tracker: the others' routes go on, and so does this one once it is installed
+        return isinstance(error, Permanent) or (isinstance(error, BrokerError) and self._client.is_closed)
 
     def _works(self) -> None:
         self._failed = ""
