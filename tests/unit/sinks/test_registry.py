@@ -44,7 +44,7 @@ def test_ours_are_found_by_name(name: str, wanted: type) -> None:
 
 def test_an_unknown_type_gets_a_suggestion_and_the_list() -> None:
     with pytest.raises(
-        SinkMisconfigured, match=r"'tensorbord'; did you mean 'tensorboard'\? .*jsonl, null, tensorboard"
+        SinkMisconfigured, match=r"'tensorbord'; did you mean 'tensorboard'\? .*jsonl, mlflow, null, tensorboard, wandb"
     ):
         sink_type("tensorbord")
     with pytest.raises(SinkMisconfigured, match=r"'xyz'\. Installed are: .*null"):
