@@ -67,6 +67,12 @@ def scalars(spool: Path) -> list[tuple[str, object, int | None]]:
     return [(record.name, record.value, record.step) for record in written.scalars]
 
 
+def records(spool: Path, *kinds: Kind) -> list[Record]:
+    """Return what is in a spool of these kinds, of all if none is said, writer by writer."""
+    found = [record for written in writers(spool) for record in written.records]
+    return [record for record in found if not kinds or record.kind in kinds]
+
+
 def _records(directory: WriterDirectory) -> list[Record]:
     reader = SpoolReader(directory)
     found: list[Record] = []
