@@ -122,7 +122,7 @@ class Store:
 
     def job(self, run: str) -> StoredRun:
         """Return the one run that the sites of a job are nested in."""
-        found = [one for one in self.runs() if (one.site, one.tags.get("sitewire.job_run")) == (None, run)]
+        found = [one for one in self.runs() if (one.site, one.run) == (None, run)]
         assert len(found) == 1, f"{len(found)} runs stand for the job {run}: {found}"
         return found[0]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from sitewire.workers.sinks.contract import SinkOptions
+from sitewire.workers.sinks.contract import FlushSeconds, SinkOptions
 from sitewire.workers.sinks.mlflow.address import check_uri
 
 
@@ -19,12 +19,7 @@ class MlflowOptions(SinkOptions):
     tracking_uri: Annotated[str, AfterValidator(check_uri)] = Field(
         description="URL of the tracking server, or sqlite:///FILE, which begins at the config file's folder."
     )
-    flush_seconds: float = Field(
-        default=1.0,
-        ge=0,
-        le=3600,
-        description="Seconds that a run's records are gathered; 0 writes each batch at once.",
-    )
+    flush_seconds: FlushSeconds = 1.0
     timeout_seconds: float = Field(
         default=30.0, gt=0, le=600, description="Seconds that the server may take to connect, and to answer."
     )

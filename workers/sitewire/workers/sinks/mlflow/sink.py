@@ -19,8 +19,9 @@ from sitewire.workers.sinks.threads import in_thread
 
 if TYPE_CHECKING:
     from sitewire.workers.sinks.mlflow.place import Place
+    from sitewire.workers.sinks.mlflow.run import MlflowRun
 
-_PLACE_MODULE: Final = "sitewire.workers.sinks.mlflow.place"
+_MODULES: Final = ("sitewire.workers.sinks.mlflow.place", "sitewire.workers.sinks.mlflow.run")
 _HELD: Final = frozenset(Kind)
 
 
@@ -57,27 +58,36 @@ class MlflowSink(Sink):
         self._claims = claims
 
     async def open(self, partition: int) -> None:  # noqa: ARG002  rows of two owners are the same rows: nothing is locked
-        """Make the store ready: MLflow is imported, files with secrets are read, an SQLite file is made."""
+        """Make the store ready: MLflow is imported, files with secrets are read, an SQLite file is made.
+
+        A server is not asked anything yet: a tracker that is down is a matter of each run, and of the circuit breaker.
+        """
         if self._place is not None:
             msg = f"{self.identity}: is open already"
             raise NotOpen(msg)
-        await in_thread(_import_place)
-        msg = f"{self.identity}: not built yet"
-        raise NotOpen(msg)
+        place, _ = await in_thread(_import)
+        self._place = await place.open(self._options, self._base)
 
     async def open_run(self, key: RunKey, experiment: str, known: Mapping[StreamKey, Position]) -> RunSink:  # noqa: ARG002  the run's tags know its positions
         """Find the run, if there is one."""
-        msg = f"{self.identity}: open the sink first"
-        raise NotOpen(msg)
+        if self._place is None or self._claims is None:
+            msg = f"{self.identity}: attach claims, and open the sink first"
+            raise NotOpen(msg)
+        _, run = await in_thread(_import)
+        return await run.open(self._place, self._claims, key, experiment)
 
     async def close(self) -> None:
         """Let the store go."""
+        place, self._place = self._place, None
+        if place is not None:
+            await place.close()
 
 
-def _import_place() -> None:
+def _import() -> tuple[type[Place], type[MlflowRun]]:
     try:
-        importlib.import_module(_PLACE_MODULE)
+        place, run = map(importlib.import_module, _MODULES)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("sitewire"):
             raise
         raise MissingExtra(MlflowSink.name, error.name) from error
+    return place.Place, run.MlflowRun

@@ -1,0 +1,100 @@
+"""An SQLite store in this process: MLflow's ``SqlAlchemyStore``, made once and quietly."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+from sitewire.workers.errors import PlaceDown
+from sitewire.workers.sinks.files import make_folders
+from sitewire.workers.sinks.mlflow.artifacts import upload
+from sitewire.workers.sinks.mlflow.errors import mlflow_errors_as_ours
+from sitewire.workers.sinks.mlflow.request import Request
+from sitewire.workers.sinks.mlflow.tracked import Tracked
+from sitewire.workers.sinks.mlflow.tracker import Tracker
+
+ARTIFACTS: Final = "mlartifacts"
+"""The folder of artifacts, beside the database."""
+
+_LOCKS: Final = ".sitewire"
+_LOOK: Final = 0.05  # seconds between two looks whether another process has made the tables
+
+
+class DatabaseTracker(Tracker):
+    """An SQLite file, written to without a server."""
+
+    @classmethod
+    def open(cls, file: Path, uri: str, timeout: float) -> DatabaseTracker:
+        """Open the file; the first to come makes it, with all of MLflow's tables, which takes seconds.
+
+        Args:
+            file: the database.
+            uri: the same as MLflow writes it.
+            timeout: seconds to wait for another process that is making it.
+
+        Raises:
+            PlaceDown: it is no database of this MLflow's.
+            SinkUnavailable: the operating system said no.
+        """
+        with mlflow_errors_as_ours(uri):
+            make_folders(file.parent / _LOCKS)
+            with _quiet(), _alone(file.parent / _LOCKS / f"{file.name}.lock", timeout):
+                return cls(SqlAlchemyStore(uri, str(file.parent / ARTIFACTS)), uri)
+
+    def log(self, run_id: str, request: Request) -> None:
+        """Write a request."""
+        metrics = [Metric(point.key, point.value, point.time, point.step) for point in request.metrics]
+        params = [Param(key, value) for key, value in request.params.items()]
+        tags = [RunTag(key, value) for key, value in request.tags.items()]
+        with mlflow_errors_as_ours(self.uri), _quiet():
+            self._store.log_batch(run_id, metrics, params, tags)
+
+    def upload(self, run: Tracked, path: str, text: str) -> None:
+        """Write a text below the run's artifact folder."""
+        upload(run.artifact_uri, self.uri, path, text)
+
+    def close(self) -> None:
+        """Close the connections that nobody uses; MLflow keeps the engine for the next store of that file."""
+        engine: Any = self._store.engine
+        engine.dispose()
+
+
+@contextmanager
+def _alone(lock: Path, timeout: float) -> Iterator[None]:
+    """Wait for the other processes that make the same tables."""
+    deadline = time.monotonic() + timeout
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        while not _taken(descriptor):
+            if time.monotonic() > deadline:
+                msg = f"{lock}: another process makes the tables, and has not finished for {timeout:g} s"
+                raise PlaceDown(msg)
+            time.sleep(_LOOK)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Have MLflow and its migration log nothing: what goes wrong is raised, and said by us."""
+    for name in ("alembic", "mlflow"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    yield
