@@ -18,6 +18,7 @@ LIGHT = (
     "sitewire.collectors",
     "sitewire.collectors.run",
     "sitewire.collectors.tensorboard",
+    "sitewire.collectors.mlflow",
     "sitewire.collectors.wandb",
 )
 

@@ -37,11 +37,10 @@ class ActiveRun(Run):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None) -> bool:
+    def __exit__(self, kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None) -> None:
         # By the id, and whatever lies on top: what the original does. Inside the block the run may have been ended.
         if any(run.info.run_id == self.info.run_id for run in here.stack):
             end_run("FINISHED" if kind is None else "FAILED")
-        return kind is None
 
 
 class _Here(threading.local):
@@ -162,13 +161,13 @@ def current() -> ActiveRun:
     return here.stack[-1] if here.stack else start_run()
 
 
-def _given(tags: object, description: object) -> dict[str, str]:
+def _given(tags: object, description: object) -> dict[str, object]:
     if not isinstance(tags, Mapping):
         return {}  # whatever else it is, the run counts it
     if description and _NOTE in tags:
         msg = f"Description is already set via the tag {_NOTE} in tags. Remove it or omit the description."
         raise MlflowException(msg)
-    return {key: value for key, value in tags.items() if isinstance(key, str) and isinstance(value, str)}
+    return dict(tags)
 
 
 def _described(known: KnownRun, notes: str | None) -> dict[str, str]:

@@ -45,7 +45,7 @@ class KnownRun:
     run: Run
     name: str | None = None
     parent: str | None = None
-    tags: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, object] = field(default_factory=dict)
     status: str = RUNNING
     holders: int = 0
     started: int = field(default_factory=lambda: time.time_ns() // 1_000_000)

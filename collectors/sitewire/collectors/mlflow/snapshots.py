@@ -45,12 +45,12 @@ class RunData:
     """What a run was started with.
 
     Attributes:
-        tags: by name.
+        tags: by name, as they were given.
         metrics: empty.
         params: empty.
     """
 
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, object] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
 
