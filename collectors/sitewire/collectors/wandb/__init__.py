@@ -14,7 +14,7 @@ be an attribute of this package.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sitewire.collectors.lifecycle import tell
 from sitewire.collectors.wandb import active as _active
@@ -95,7 +95,7 @@ _OTHERS: Final = (
 _STAND_INS: Final = frozenset(_OTHERS.split())
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever it is to be used for
     """Return what is the current run's, or stands for what the original has."""
     current = _active.current()
     if name == "run":

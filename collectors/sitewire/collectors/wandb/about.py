@@ -55,7 +55,7 @@ class About:
         self._run.set_tag("wandb.notes", notes)
 
     @property
-    def tags(self) -> tuple[str, ...] | None:
+    def tags(self) -> tuple[str, ...]:
         """Labels of the run. Setting them records those that are new; none is taken back."""
         return self._tags
 

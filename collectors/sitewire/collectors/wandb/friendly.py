@@ -46,7 +46,7 @@ def _friendly(value: object, depth: int) -> object:
 
 
 def _mapping(value: Mapping[object, object], depth: int) -> object:
-    return {str(name): friendly(item, depth + 1) for name, item in value.items()}
+    return {name: friendly(item, depth + 1) for name, item in value.items()}
 
 
 def _sequence(value: Sequence[object] | AbstractSet[object], depth: int) -> object:

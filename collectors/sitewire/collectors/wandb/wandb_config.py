@@ -76,7 +76,8 @@ class Config:
     def __setitem__(self, key: str, val: object) -> None:
         self._set({key: val}, None)
 
-    __setattr__ = __setitem__
+    def __setattr__(self, key: str, val: object) -> None:
+        self[key] = val
 
     def __getattr__(self, key: str) -> Any:  # noqa: ANN401  likewise
         if key.startswith("__") or key in ("_run", "_items"):
@@ -99,17 +100,17 @@ class Config:
     def _set(self, values: Mapping[str, object], allow_val_change: bool | None) -> None:  # noqa: FBT001  likewise
         allowed = in_notebook() if allow_val_change is None else allow_val_change
         # The original takes dashes off a name, as argparse and absl put them there.
-        plain = {str(name).strip("-"): friendly(value) for name, value in values.items()}
-        for name, value in plain.items():
+        pairs = [(str(name).strip("-"), friendly(value)) for name, value in values.items()]
+        for name, value in pairs:
             if not allowed and name in self._items and self._items[name] != value:
                 msg = (
                     f"Attempted to change value of key {name!r} from {self._items[name]} to {value}\n"
                     "If you really want to do this, pass allow_val_change=True to config.update()"
                 )
                 raise ConfigError(msg)
-        self._items.update(plain)
+        self._items.update(pairs)
         if self._run is not None:
-            _record(self._run, plain)
+            _record(self._run, dict(pairs))
 
 
 class ConfigStatic:

@@ -60,13 +60,15 @@ class Summary:
     def __setitem__(self, key: str, val: object) -> None:
         self.update({key: val})
 
-    __setattr__ = __setitem__
+    def __setattr__(self, key: str, val: object) -> None:
+        self[key] = val
 
     def __delitem__(self, key: str) -> None:
         self._items.pop(key, None)
         self._run.refuse(Reason.NOT_COLLECTED, f"del summary[{key!r}]: what was recorded stays", once="del summary")
 
-    __delattr__ = __delitem__
+    def __delattr__(self, key: str) -> None:
+        del self[key]
 
     def __contains__(self, key: object) -> bool:
         return key in self._items
