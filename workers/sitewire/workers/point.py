@@ -15,6 +15,8 @@ class Point(StrEnum):
 
     UNIT_TAKEN = "unit_taken"
     """The unit's key is ours; its sink is not open."""
+    CORE_DRAINS = "core_drains"
+    """The sink's partition is held, and what the last owner left behind still writes to it."""
     SINK_OPENED = "sink_opened"
     """The sink's partition is held; nothing has been pulled."""
     FETCHED = "fetched"

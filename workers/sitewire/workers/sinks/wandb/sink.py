@@ -1,13 +1,34 @@
-"""W&B: a directory of its files. Importable without the extra: what needs it is imported when the sink opens."""
+"""W&B: a directory of its files. Importable without the extra: what needs it is imported when the sink opens.
+
+Where the online mode differs: ``WandbOptions.settings``, which the host begins with.
+"""
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field
 
-from sitewire.workers.sinks.contract import Sink, SinkOptions
+from sitewire.schemas.receipt import Position, StreamKey
+from sitewire.schemas.record import CLASS_OF, Kind
+from sitewire.schemas.subject import RunKey
+from sitewire.workers.errors import MissingExtra, NotOpen, SinkUnavailable
+from sitewire.workers.sinks.contract import FlushSeconds, RunSink, Sink, SinkOptions
+from sitewire.workers.sinks.files import absolute
+from sitewire.workers.sinks.partition_lock import PartitionLock
+from sitewire.workers.sinks.threads import in_thread
+from sitewire.workers.sinks.wandb.core_lock import PartitionNote
+from sitewire.workers.sinks.wandb.host_process import HostProcess
+from sitewire.workers.sinks.wandb.hosts import Hosts
+from sitewire.workers.sinks.wandb.run import WandbRun
+
+_SHARE: Final = 20
+_QUICKEST: Final = 0.01
+_SLOWEST: Final = 0.05
+"""Seconds between two flushes of a file by the client: a share of ``flush_seconds``. 0.01 costs 5 % of a core (64 runs)."""
 
 
 class WandbOptions(SinkOptions):
@@ -17,13 +38,9 @@ class WandbOptions(SinkOptions):
     mode: Literal["offline", "online"] = Field(
         default="offline", description="`offline` needs no account (`wandb sync` uploads later); `online` uploads too."
     )
-    entity: str | None = Field(
-        default=None, description="User or team that the runs belong to; default: the key's own."
-    )
+    entity: str | None = Field(default=None, description="User or team that owns the runs; default: the key's own.")
     base_url: str | None = Field(default=None, description="Address of a W&B server of your own.")
-    flush_seconds: float = Field(
-        default=1.0, ge=0, le=60, description="Seconds that a run's records are gathered before they are written."
-    )
+    flush_seconds: FlushSeconds = 1.0
     api_key_file: Path | None = Field(default=None, description="File that holds the API key; `online` needs it.")
 
 
@@ -32,3 +49,77 @@ class WandbSink(Sink):
 
     name = "wandb"
     Options: ClassVar[type[SinkOptions]] = WandbOptions
+
+    def __init__(self, place: Path, settings: Mapping[str, Any], pace: float) -> None:
+        self.pace = pace
+        self._place = place
+        self._settings = settings
+        self._lock: PartitionLock | None = None
+        self._note: PartitionNote | None = None
+        self._noted: HostProcess | None = None
+        self._hosts: Hosts | None = None
+
+    @classmethod
+    def from_options(cls, options: WandbOptions, base: Path) -> Self:
+        """Make the sink of a directory."""
+        flush = min(max(options.flush_seconds / _SHARE, _QUICKEST), _SLOWEST)
+        return cls(absolute(options.dir, base), {"mode": options.mode, "flush": flush}, options.flush_seconds)
+
+    @property
+    def identity(self) -> str:
+        """``wandb:`` and the directory."""
+        return f"{self.name}:{self._place}"
+
+    def holds(self, kind: Kind) -> bool:
+        """Every kind that there is."""
+        return kind in CLASS_OF
+
+    async def open(self, partition: int) -> None:
+        """Take the partition's lock, and wait for what an earlier owner's client still writes."""
+        if self._lock is not None:
+            msg = f"{self.identity}: is open already"
+            raise NotOpen(msg)
+        if importlib.util.find_spec("wandb") is None:
+            raise MissingExtra(self.name, "wandb")
+        await in_thread(self._take, partition)
+        self._note = PartitionNote(self._place, partition)
+        await self._note.wait()
+        self._hosts = Hosts.of(self._place, self._settings)
+
+    async def open_run(self, key: RunKey, experiment: str, known: Mapping[StreamKey, Position]) -> RunSink:  # noqa: ARG002  the files know their positions
+        """Read the segments of a run."""
+        if self._hosts is None:
+            msg = f"{self.identity}: open the sink first"
+            raise NotOpen(msg)
+        return await WandbRun.open(self._hosts, key, experiment, self._write_note)
+
+    async def close(self) -> None:
+        """Let the lock go, and the host, if it is the last that uses it."""
+        hosts, self._hosts = self._hosts, None
+        try:
+            if hosts is not None:
+                await self._release(hosts)
+        finally:
+            lock, self._lock = self._lock, None
+            if lock is not None:
+                await in_thread(lock.release)
+
+    async def _release(self, hosts: Hosts) -> None:
+        try:
+            await hosts.settled()
+            if self._note is not None:
+                await in_thread(self._note.forget)
+        except SinkUnavailable:
+            pass  # the note stays: the next owner waits for what still writes
+        finally:
+            self._note = self._noted = None
+            await hosts.release()
+
+    async def _write_note(self, host: HostProcess) -> None:
+        if self._note is not None and self._noted is not host:
+            await in_thread(self._note.write, host.lock.path)
+            self._noted = host
+
+    def _take(self, partition: int) -> None:
+        # Noted here and not behind the await: a cancellation in between would leave the lock to nobody.
+        self._lock = PartitionLock.take(self._place, partition)

@@ -1,0 +1,33 @@
+"""Names as W&B's keys.
+
+W&B overwrites or hides what begins with ``_``, and ``sitewire`` is ours: such a name has ``~`` in front, and so has one
+that looks as if it had.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from sitewire.schemas.record import Record
+from sitewire.workers.sinks.appearance import shown_name
+
+STEP: Final = "sitewire/step"
+ROUND: Final = "sitewire/round"
+EPOCH: Final = "sitewire/epoch"
+CONTEXT: Final = "sitewire/context"
+
+MAX_TAG_CHARACTERS: Final = 64
+
+_RESERVED: Final = re.compile(r"~*(?:_|sitewire(?:/|\Z))", re.DOTALL)
+
+
+def key_of(record: Record) -> str:
+    """Return the key of a record: series and context before its name. Two names have two keys."""
+    name = shown_name(record)
+    return free(name if record.series is None else f"{record.series}/{name}")
+
+
+def free(name: str) -> str:
+    """Return a name that W&B leaves alone."""
+    return f"~{name}" if _RESERVED.match(name) else name
