@@ -43,8 +43,8 @@ def project_of(experiment: str) -> str:
     return f"{name[: MAX_PROJECT_CHARACTERS - len(digest) - 1]}-{digest}"
 
 
-def segment_files(place: Path, name: str) -> list[Path]:
-    """Return the ``.wandb`` files of a run's segments, in the order of their directories' names.
+def segment_folders(place: Path, name: str) -> list[Path]:
+    """Return the directories that the client has made for a run, in the order of their names.
 
     Raises:
         OSError: the directory cannot be read.
@@ -52,8 +52,16 @@ def segment_files(place: Path, name: str) -> list[Path]:
     folder = place / "wandb"
     if not folder.is_dir():
         return []
-    found = sorted(entry.name for entry in folder.iterdir() if _is_of(entry.name, name))
-    return [path for each in found if (path := folder / each / f"run-{name}.wandb").exists()]
+    return sorted(entry for entry in folder.iterdir() if _is_of(entry.name, name))
+
+
+def segment_files(place: Path, name: str) -> list[Path]:
+    """Return the ``.wandb`` files of a run's segments, in the order of their directories' names.
+
+    Raises:
+        OSError: the directory cannot be read.
+    """
+    return [path for each in segment_folders(place, name) if (path := each / f"run-{name}.wandb").exists()]
 
 
 def _is_of(folder: str, name: str) -> bool:
