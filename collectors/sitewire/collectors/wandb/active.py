@@ -19,7 +19,8 @@ def begin(run: Run, *, current: bool) -> None:
         run: it.
         current: whether ``wandb.run`` is to be this one.
     """
-    _active.append(run)
+    if not run.disabled:  # a disabled run is in nobody's way
+        _active.append(run)
     if current:
         _current[:] = [run]
 

@@ -6,6 +6,7 @@
     └── Error                     the original's base: a call before ``init``, a wrong definition
         ├── CommError             here for programs that name it in an ``except``; nothing raises it
         │   └── AuthenticationError
+        ├── WandbCoreNotAvailableError  likewise
         ├── ConfigError           a config file that cannot be read; a value that was set already
         └── UsageError            an argument of ``init`` that cannot be used (a ``ValueError`` too)
             └── UnsupportedError  what cannot be done here and must not be passed over: sweeps, reading a server
@@ -38,6 +39,10 @@ class CommError(Error):
 
 class AuthenticationError(CommError):
     """The original was refused by its server."""
+
+
+class WandbCoreNotAvailableError(Error):
+    """The original could not start its own process."""
 
 
 class ConfigError(Error):

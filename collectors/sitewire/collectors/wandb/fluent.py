@@ -6,13 +6,13 @@ import functools
 import secrets
 import string
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
 from typing import Final, NoReturn
 
 from sitewire.collectors.lifecycle import tell
 from sitewire.collectors.wandb import active
 from sitewire.collectors.wandb.config_file import parse_config
 from sitewire.collectors.wandb.errors import Error, UnsupportedError
+from sitewire.collectors.wandb.stand_ins import StandIn
 from sitewire.collectors.wandb.wandb_init import UNSET
 from sitewire.collectors.wandb.wandb_run import Run
 
@@ -112,5 +112,18 @@ controller = unsupported("controller")
 sweep = unsupported("sweep")
 Api = unsupported("Api")
 
-helper: Final = SimpleNamespace(parse_config=parse_config)
-util: Final = SimpleNamespace(generate_id=generate_id)
+
+class _Helper(StandIn):
+    """``wandb.helper``."""
+
+    parse_config = staticmethod(parse_config)
+
+
+class _Util(StandIn):
+    """``wandb.util``: what programs use of it."""
+
+    generate_id = staticmethod(generate_id)
+
+
+helper: Final = _Helper()
+util: Final = _Util()

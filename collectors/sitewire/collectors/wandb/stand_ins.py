@@ -109,5 +109,10 @@ class AlertLevel(Enum):
 class Settings(SimpleNamespace):
     """Settings of ``init`` by their names; those that say of a run what ``init``'s arguments say are taken.
 
-    The others (timeouts, consoles, system metrics, ...) tune the original's client and have no meaning here.
+    The others (timeouts, consoles, system metrics, ...) tune the original's client and have no meaning here. What
+    nobody has said is ``None``.
     """
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("_"):
+            raise AttributeError(name)

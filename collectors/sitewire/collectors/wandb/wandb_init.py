@@ -134,7 +134,7 @@ def _begin(request: Request, config: Mapping[str, object], arguments: Mapping[st
     for argument, what in _NOT_COLLECTED.items():
         if arguments[argument]:
             run._run.refuse(Reason.NOT_COLLECTED, f"{argument}: {what}", once=argument)  # noqa: SLF001  likewise
-    active.begin(run, current=request.reinit != "create_new")
+    active.begin(run, current=run.disabled or request.reinit != "create_new")
     return run
 
 

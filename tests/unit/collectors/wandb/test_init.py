@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from absl import flags
 
 from sitewire.collectors import wandb
 from sitewire.collectors.wandb.errors import ConfigError, Error, UsageError
@@ -40,7 +41,8 @@ def test_what_init_is_given_is_said_of_the_run(spool: Path) -> None:
     assert (run.id, run.name, run.notes, run.tags) == ("job", "first", "**warm**", ("baseline", "cpu"))
     assert (run.group, run.job_type, run.mode, run.offline, run.disabled) == ("folds", "train", "online", False, False)
     assert (run.url, run.project_url, run.sweep_id, run.sweep_url) == (None,) * 4
-    assert (run.resumed, run.starting_step, run.settings.run_group) == (False, 0, "folds")
+    assert (run.resumed, run.starting_step) == (False, 0)
+    assert (run.settings.run_group, run.settings.x_stats_interval) == ("folds", None)
 
 
 def test_a_run_that_nobody_named_has_its_id_for_a_name_and_says_none(spool: Path) -> None:
@@ -146,7 +148,11 @@ def test_a_disabled_run_takes_everything_and_writes_nothing(spool: Path, how: An
         assert wandb.run is run
         assert (run.config.rate, run.summary["loss"], run.refused) == (0.1, 0.5, {})
     assert not spool.exists()
-    assert wandb.init().id == "job"  # it was none of the process's runs
+    beside = wandb.init(mode="disabled")
+    run = wandb.init()
+    assert run is not beside  # which was none of the process's runs
+    assert run.id == "job"
+    assert wandb.run is run
 
 
 def test_settings_and_the_clients_variables_are_taken_where_nothing_else_is_said(
@@ -274,3 +280,10 @@ def test_names_of_the_config_are_left_out_or_kept(config: object) -> None:
         run.finish()
     with pytest.raises(TypeError):
         wandb.init(config=3)
+
+
+def test_flags_of_absl_are_taken_for_their_values() -> None:
+    values = flags.FlagValues()  # type: ignore[no-untyped-call]  # absl leaves it so
+    flags.DEFINE_float("rate", 0.5, "how fast", flag_values=values)
+    values(["program"])
+    assert wandb.helper.parse_config(values) == {"rate": 0.5}

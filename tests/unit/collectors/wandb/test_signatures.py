@@ -77,6 +77,7 @@ def test_every_name_of_the_module_is_there(original: Any) -> None:
     names = {name for name, each in vars(original).items() if not (name.startswith("_") or inspect.ismodule(each))}
     names |= {*original.__all__, "errors", "integration", "keras", "plot", "sdk", "util"}
     assert [name for name in sorted(names) if not hasattr(wandb, name)] == []
+    assert [name for name in original.errors.__all__ if not hasattr(wandb.errors, name)] == []
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         wandb.nonsense  # noqa: B018  that is what is asked
 
