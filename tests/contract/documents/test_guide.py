@@ -117,7 +117,23 @@ def test_the_table_of_sinks_has_each_with_its_keys() -> None:
         assert keys == list(load_sink_type(point).Options.model_fields)
 
 
-@pytest.mark.parametrize("body", fences(GUIDE / "trainer.md", "python"), ids=("SummaryWriter", "Run"))
+SHOWN = {
+    "SummaryWriter": 8,  # three numbers, a text, hyperparameters with one metric, and begin and end
+    "Run": 7,  # likewise, with two numbers
+    "wandb": 15,  # two rows of three numbers and a text, two params, a tag, a definition, a figure, begin and end
+}
+"""How many records the trainers that are shown write, by what they import."""
+
+
+def _import(body: str) -> str:
+    return re.findall(r"^from sitewire\S* import (\w+)$", body, re.MULTILINE)[0]
+
+
+def test_a_trainer_is_shown_in_each_syntax() -> None:
+    assert {_import(body) for body in fences(GUIDE / "trainer.md", "python")} == SHOWN.keys()
+
+
+@pytest.mark.parametrize("body", fences(GUIDE / "trainer.md", "python"), ids=_import)
 def test_what_a_trainer_is_shown_runs_and_nothing_of_it_is_refused(body: str, tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SITEWIRE_")}
     done = subprocess.run(
@@ -129,9 +145,7 @@ def test_what_a_trainer_is_shown_runs_and_nothing_of_it_is_refused(body: str, tm
     )
     assert (done.returncode, done.stderr) == (0, "")
     (directory,) = discover(tmp_path)
-    assigned = sum(SpoolReader(directory).assigned.values())
-    # Both log a text, hyperparameters with one metric, and begin and end; besides, three numbers or two.
-    assert assigned == (8 if "SummaryWriter" in body else 7)
+    assert sum(SpoolReader(directory).assigned.values()) == SHOWN[_import(body)]
 
 
 def test_the_sink_that_authors_are_shown_keeps_the_contract_by_the_tests_that_they_are_shown(tmp_path: Path) -> None:
