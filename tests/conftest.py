@@ -10,6 +10,8 @@ from types import ModuleType
 import pytest
 from blockbuster import BlockBuster
 
+from support.mlflow.postgres import postgres
+from support.mlflow.server import MlflowServer, mlflow_server
 from support.nats import MakeServer, NatsServer
 
 ROOT = Path(__file__).parent.parent
@@ -52,6 +54,32 @@ def make_nats_server(tmp_path: Path) -> Iterator[MakeServer]:
 def nats_server(make_nats_server: MakeServer) -> NatsServer:
     """A running nats-server with JetStream on disk, for this test alone."""
     return make_nats_server()
+
+
+@pytest.fixture(scope="session")
+def _mlflow_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as server:
+        yield server
+
+
+@pytest.fixture
+def mlflow_on_sqlite(_mlflow_on_sqlite: MlflowServer) -> MlflowServer:
+    """A running MLflow server without any run; all tests share it. Who kills it starts one of its own."""
+    _mlflow_on_sqlite.store.clear()
+    return _mlflow_on_sqlite
+
+
+@pytest.fixture(scope="session")
+def _mlflow_on_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    with postgres() as database, mlflow_server(tmp_path_factory.mktemp("mlflow"), database) as server:
+        yield server
+
+
+@pytest.fixture
+def mlflow_on_postgres(_mlflow_on_postgres: MlflowServer) -> MlflowServer:
+    """The same on PostgreSQL."""
+    _mlflow_on_postgres.store.clear()
+    return _mlflow_on_postgres
 
 
 def _watch_our_code() -> BlockBuster:

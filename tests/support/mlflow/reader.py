@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import psycopg2
 
+from sitewire.workers.sinks.mlflow.names import storable
+
 _SQLITE: Final = "sqlite:///"
 LARGEST: Final = 1.7976931348623157e308
 """What MLflow writes in the place of an infinity."""
@@ -102,13 +104,9 @@ class Store:
 
     def runs(self, *, deleted: bool = False) -> list[StoredRun]:
         """Return all runs whole, oldest first; those in the bin only if they are asked for."""
-        query = (
-            "select r.run_uuid, e.name, r.name, r.status, r.lifecycle_stage, r.start_time, r.end_time, r.artifact_uri"
-            " from runs r join experiments e on r.experiment_id = e.experiment_id order by r.start_time, r.run_uuid"
-        )
         with self._open() as db:
-            rows = [row for row in _fetch(db, query) if deleted or row[4] == "active"]
-            return [self._whole(db, row) for row in rows]
+            rows = _fetch(db, f"{_RUNS} order by r.start_time, r.run_uuid")
+            return [self._whole(db, row) for row in rows if deleted or row[4] == "active"]
 
     def run(self, site: str, run: str) -> StoredRun:
         """Return the one run that stands for a (site, run)."""
@@ -118,7 +116,11 @@ class Store:
 
     def find(self, site: str, run: str) -> list[StoredRun]:
         """Return all runs that say of themselves that they stand for a (site, run)."""
-        return [found for found in self.runs() if (found.site, found.run) == (site, run)]
+        with self._open() as db:
+            ids = _fetch(db, _WHICH, storable(site), storable(run))
+            return [
+                self._whole(db, row) for found in ids for row in _fetch(db, f"{_RUNS} where r.run_uuid = ?", *found)
+            ]
 
     def job(self, run: str) -> StoredRun:
         """Return the one run that the sites of a job are nested in."""
@@ -128,8 +130,23 @@ class Store:
 
     def count(self, site: str, run: str) -> int:
         """Return how many points a run holds, without reading them."""
-        ids = [row[0] for row in self._rows(_WHICH, site, run)]
+        ids = [row[0] for row in self._rows(_WHICH, storable(site), storable(run))]
         return sum(self._rows("select count(*) from metrics where run_uuid = ?", run_id)[0][0] for run_id in ids)
+
+    def clear(self) -> None:
+        """Take all runs away for good, so that the next test finds a server without any."""
+        with self._open(write=True) as db:
+            for table in ("latest_metrics", "metrics", "params", "tags", "runs"):
+                _run(db, f"delete from {table}")  # noqa: S608  one of ours
+            _run(db, "delete from experiments where experiment_id <> 0")
+            db.commit()
+
+    def forget(self, run_id: str) -> None:
+        """Take a run away for good, as ``mlflow gc`` does."""
+        with self._open(write=True) as db:
+            for table in ("latest_metrics", "metrics", "params", "tags", "runs"):
+                _run(db, f"delete from {table} where run_uuid = ?", run_id)  # noqa: S608  one of ours
+            db.commit()
 
     def _whole(self, db: Any, row: Sequence[Any]) -> StoredRun:
         metrics: dict[str, list[StoredPoint]] = {}
@@ -160,16 +177,20 @@ class Store:
             return _fetch(db, query, *arguments)
 
     @contextmanager
-    def _open(self) -> Iterator[Any]:
+    def _open(self, *, write: bool = False) -> Iterator[Any]:
         if self._database.startswith(_SQLITE):
             path = self._database.removeprefix(_SQLITE)
-            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as db:
+            with closing(sqlite3.connect(f"file:{path}?mode={'rw' if write else 'ro'}", uri=True, timeout=30)) as db:
                 yield db
         else:
             with closing(psycopg2.connect(self._database.replace("+psycopg2", ""))) as db:
                 yield db
 
 
+_RUNS: Final = (
+    "select r.run_uuid, e.name, r.name, r.status, r.lifecycle_stage, r.start_time, r.end_time, r.artifact_uri"
+    " from runs r join experiments e on r.experiment_id = e.experiment_id"
+)
 _WHICH: Final = (
     "select r.run_uuid from runs r join tags s on s.run_uuid = r.run_uuid and s.key = 'sitewire.site' and s.value = ?"
     " join tags t on t.run_uuid = r.run_uuid and t.key = 'sitewire.run' and t.value = ?"
@@ -178,6 +199,10 @@ _WHICH: Final = (
 
 
 def _fetch(db: Any, query: str, *arguments: Any) -> list[Any]:
+    return list(_run(db, query, *arguments).fetchall())
+
+
+def _run(db: Any, query: str, *arguments: Any) -> Any:
     cursor = db.cursor()
     cursor.execute(query if isinstance(db, sqlite3.Connection) else query.replace("?", "%s"), arguments)
-    return list(cursor.fetchall())
+    return cursor

@@ -10,6 +10,7 @@ from mlflow.entities import LifecycleStage, RunStatus, RunTag, ViewType
 from mlflow.store.tracking.abstract_store import AbstractStore
 
 from sitewire.workers.sinks.mlflow.errors import AlreadyThere, NotThere, RunDeleted, mlflow_errors_as_ours
+from sitewire.workers.sinks.mlflow.names import storable
 from sitewire.workers.sinks.mlflow.request import Request
 from sitewire.workers.sinks.mlflow.tracked import NewRun, Tracked
 
@@ -64,9 +65,9 @@ class Tracker(ABC):
         Raises:
             NotThere, RunDeleted: the experiment is gone.
         """
-        tags = [RunTag(name, value) for name, value in new.tags.items()]
+        tags = [RunTag(name, storable(value)) for name, value in new.tags.items()]
         with mlflow_errors_as_ours(self.uri):
-            run = self._store.create_run(experiment_id, USER, new.start, tags, new.name)
+            run = self._store.create_run(experiment_id, USER, new.start, tags, storable(new.name))
             return str(run.info.run_id)
 
     def delete(self, run_id: str) -> None:
@@ -147,13 +148,13 @@ class Tracker(ABC):
     def _named(self, name: str) -> Any | None:  # noqa: ANN401  MLflow's Experiment
         try:
             with mlflow_errors_as_ours(self.uri):
-                return self._store.get_experiment_by_name(name)
+                return self._store.get_experiment_by_name(storable(name))
         except NotThere:
             return None
 
     def _make(self, name: str) -> Any:  # noqa: ANN401  text or number, by the store
         with mlflow_errors_as_ours(self.uri):
-            return self._store.create_experiment(name, None, None)
+            return self._store.create_experiment(storable(name), None, None)
 
 
 def _tracked(run: Any) -> Tracked:  # noqa: ANN401  MLflow's Run

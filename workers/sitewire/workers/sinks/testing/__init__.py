@@ -17,8 +17,8 @@ Needs pytest and pytest-asyncio, which sinks themselves never import. In a test 
             return [((r.series, r.name), (str(r.value), r.step)) for r in records if r.kind is Kind.SCALAR]
 
 Lives here: ``contract`` (all tests), ``hooks`` (what differs from sink to sink), ``positions``, ``forms``, ``endings``
-and ``interruptions`` (the tests), ``runner`` (what a caller of sinks does), ``samples`` (records) and ``child`` (a
-process that is made to be killed). May import: the sinks' contract, pytest.
+and ``interruptions`` (the tests), ``runner`` (what a caller of sinks does), ``claims`` (in files), ``samples``
+(records) and ``child`` (a process that is made to be killed). May import: the sinks' contract, pytest.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from pathlib import Path
 from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.record import CLASS_OF, RecordClass
 from sitewire.workers.sinks.contract import Delivery, RunSink, Sink
+from sitewire.workers.sinks.testing.claims import FOLDER, FileClaims
 from sitewire.workers.sinks.testing.runner import KEY
 from sitewire.workers.sinks.testing.samples import record_at, span, stream
 
@@ -42,6 +43,7 @@ def _next(key: StreamKey, position: Position | None, count: int) -> Delivery:
 async def _main(module: str, name: str, options: str, base: str, task: str) -> None:
     sink_type: type[Sink] = getattr(importlib.import_module(module), name)
     sink = sink_type.from_options(sink_type.Options.model_validate(json.loads(options)), Path(base))
+    sink.attach(FileClaims(Path(base) / FOLDER))
     await sink.open(0)
     run = await sink.open_run(KEY, "experiment", {}) if task == "write" else None
     sys.stdout.write("ready\n")

@@ -18,6 +18,7 @@ from sitewire.schemas.record import Record
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.sinks.contract import Sink
 from sitewire.workers.sinks.testing import child
+from sitewire.workers.sinks.testing.claims import FOLDER, FileClaims
 from sitewire.workers.sinks.testing.runner import KEY
 
 Entry: TypeAlias = tuple[Hashable, Hashable]
@@ -30,7 +31,7 @@ class SinkHooks:
     Attributes:
         sink_type: the class under test.
         keeps: whether its place can be read back.
-        locks: whether it keeps a second owner out of its partition.
+        locks: whether it keeps a second owner out of its partition; one that does not is idempotent, or keeps nothing.
         ends: whether it shows how a run stands.
         kills: how often the writing process is killed.
     """
@@ -60,8 +61,9 @@ class SinkHooks:
         raise NotImplementedError
 
     def make_sink(self, place: Path) -> Sink:
-        """Make a sink of the place, as the config file would."""
+        """Make a sink of the place, as the config file would, with claims that its other owners share."""
         sink: Sink = self.sink_type.from_options(self.sink_type.Options.model_validate(self.options(place)), place)
+        sink.attach(FileClaims(place / FOLDER))
         return sink
 
     async def holds_exactly(self, place: Path, records: Sequence[Record], key: RunKey = KEY) -> None:

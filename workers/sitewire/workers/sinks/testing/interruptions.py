@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ import pytest
 from sitewire.schemas.receipt import Position
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.errors import SinkBusy, Temporary
+from sitewire.workers.sinks.contract import Delivery
 from sitewire.workers.sinks.testing import child
 from sitewire.workers.sinks.testing.hooks import SinkHooks
-from sitewire.workers.sinks.testing.runner import KEY, Runner, opened
+from sitewire.workers.sinks.testing.runner import KEY, Runner, opened, remaining
 from sitewire.workers.sinks.testing.samples import record_at, records_of, scalars, stream
 
 A = stream(1)
@@ -96,6 +98,18 @@ class InterruptionTests(SinkHooks):
         async with opened(self.make_sink(place)):
             pass
 
+    async def test_two_owners_at_once_who_write_the_same_write_it_once(self, place: Path) -> None:
+        if self.locks or not self.keeps:
+            pytest.skip("there is never a second owner, or nothing to read back")
+        batches = [scalars(A, first, first + 40) for first in range(0, 200, 40)]
+        async with opened(self.make_sink(place)) as one, opened(self.make_sink(place)) as other:
+            runners = [Runner(one), Runner(other)]
+            async with asyncio.TaskGroup() as group:
+                for runner in runners:
+                    group.create_task(_insist(runner, batches))
+            assert [runner.known for runner in runners] == [{A: Position(delivered=200)}] * 2
+        await self.holds_exactly(place, records_of(batches))
+
     async def test_two_partitions_of_one_place_are_written_side_by_side(self, place: Path) -> None:
         keys = [RunKey("site", "one"), RunKey("site", "two")]
         async with opened(self.make_sink(place), 0) as zero, opened(self.make_sink(place), 1) as one:
@@ -106,3 +120,16 @@ class InterruptionTests(SinkHooks):
                 await runner.run.close()
         for key in keys:
             await self.holds_exactly(place, records_of([scalars(A, 0, 5)]), key)
+
+
+async def _insist(runner: Runner, batches: Sequence[Delivery]) -> None:
+    """Write what is missing of the batches, again and again while the sink says that this may help."""
+    left = list(batches)
+    while left:
+        try:
+            await runner.open()
+            while left := remaining(left, runner.run.positions):
+                await runner.deliver(left[0])
+            await runner.run.close()
+        except Temporary:
+            await runner.run.close()
