@@ -161,6 +161,19 @@ def a_run_is_resumed(mlflow: Mlflow, seen: Seen) -> None:
     mlflow.end_run()
 
 
+def a_run_in_the_environment(mlflow: Mlflow, seen: Seen) -> None:
+    with mlflow.start_run() as run:
+        seen.run(run)
+    os.environ["MLFLOW_RUN_ID"] = run.info.run_id
+    seen.run(mlflow.start_run())
+    seen.say("MLFLOW_RUN_ID" in os.environ)
+    os.environ["MLFLOW_RUN_ID"] = run.info.run_id
+    mlflow.end_run()
+    seen.say("MLFLOW_RUN_ID" in os.environ)
+    with mlflow.start_run() as run:
+        seen.run(run)
+
+
 def a_run_lies_on_the_stack_twice(mlflow: Mlflow, seen: Seen) -> None:
     with mlflow.start_run() as outer:
         with mlflow.start_run(run_id=outer.info.run_id, nested=True):
@@ -273,6 +286,7 @@ PROGRAMS = {
         a_status_that_is_none,
         every_status,
         a_run_is_resumed,
+        a_run_in_the_environment,
         a_run_lies_on_the_stack_twice,
         a_block_whose_run_was_ended_inside,
         a_block_that_leaves_a_run_on_top,

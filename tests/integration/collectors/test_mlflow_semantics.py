@@ -109,6 +109,26 @@ def test_a_forked_child_logs_to_the_processs_run_as_a_spawned_one_does(tmp_path:
     ]  # fmt: skip
 
 
+def test_a_forked_child_ends_what_it_has_begun_though_its_parent_had_it_active(tmp_path: Path) -> None:
+    ended = _train(
+        """
+        import os
+        from sitewire.collectors import mlflow
+        with mlflow.start_run() as run:
+            if child := os.fork():
+                os.waitpid(child, 0)
+            else:
+                with mlflow.start_run(run_id=run.info.run_id):
+                    mlflow.log_metric("child", 1.0)
+                os._exit(0)     # nothing but the block has ended it
+        """,
+        tmp_path,
+    )
+    assert ended.code == 0, ended.err
+    (written,) = writers(tmp_path)
+    assert (written.status, written.directory.identity.forked) == ("finished", False)
+
+
 def test_a_log_call_from_a_signal_handler_in_the_middle_of_starting_a_run_is_logged(tmp_path: Path) -> None:
     ended = _train(
         """
