@@ -88,9 +88,14 @@ class ServedRun:
         """Take lines from an offset on, over what is there."""
         kept = self.lines[file]
         for place, line in enumerate(lines, offset):
-            if file == HISTORY and place in kept and json.loads(kept[place]) != json.loads(line):
+            if file == HISTORY and place in kept and _row(kept[place]) != _row(line):
                 self.rewritten += 1
             kept[place] = line
+
+
+def _row(line: str) -> dict[str, Any]:
+    """Return what a row says, without the seconds since its client began, which a second one counts anew."""
+    return {name: value for name, value in json.loads(line).items() if name != "_runtime"}
 
 
 class ServedRuns:

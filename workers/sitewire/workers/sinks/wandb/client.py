@@ -1,6 +1,6 @@
 """One run in the real client. Imported in the host only: importing ``wandb`` wraps standard output and starts threads.
 
-Where the online mode differs: ``settings_of`` (credentials), and what ``ClientRun.open`` passes to ``wandb.init``.
+Where the online mode differs: ``settings_of``.
 """
 
 from __future__ import annotations
@@ -11,18 +11,23 @@ from typing import Any, Final
 
 import wandb
 
+from sitewire.workers.sinks.wandb.online_settings import online_settings
+
 _INIT_SECONDS: Final = 20.0
 _FINISH_SECONDS: Final = 20.0
-_MESSAGES_SECONDS: Final = 1.0
 
 
-def settings_of(begin: Mapping[str, Any]) -> wandb.Settings:
+def settings_of(begin: Mapping[str, Any], said: Mapping[str, Any]) -> wandb.Settings:
     """Return the client's settings: nothing of its own but what it is told. Quiet, and no look at machine or code.
 
     Args:
         begin: the arguments of ``Operation.BEGIN``.
+        said: the arguments of ``Operation.OPEN``.
+
+    Raises:
+        PlaceDown: there is no API key, in online mode.
     """
-    return wandb.Settings(
+    settings = wandb.Settings(
         console="off",
         silent=True,
         symlink=False,
@@ -38,6 +43,9 @@ def settings_of(begin: Mapping[str, Any]) -> wandb.Settings:
         x_transaction_log_flush_interval=begin["flush"],
         mode=begin["mode"],
     )
+    if begin["mode"] == "online":
+        settings.update_from_dict(dict(online_settings(begin, ends=said["ends"])))
+    return settings
 
 
 class ClientRun:
@@ -71,7 +79,7 @@ class ClientRun:
             config=said["config"],
             mode=begin["mode"],
             reinit="create_new",
-            settings=settings_of(begin),
+            settings=settings_of(begin, said),
         )
         opened = cls(run, said["next_row"])
         opened._define(said["definitions"])
@@ -115,7 +123,7 @@ class ClientRun:
         if inner._run_status_checker is not None:
             inner._run_status_checker.stop()
         if inner._run_messages is not None:
-            inner._run_messages.stop(timeout=_MESSAGES_SECONDS)
+            inner._run_messages.stop(timeout=0)
         inner._is_finished = True
         inner._wl.remove_active_run(run)
         inner._wl.assert_service().inform_finish(run_id=run.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from sitewire.schemas.ending import Ending, EndingState
 from sitewire.schemas.receipt import Position, StreamKey
@@ -28,6 +28,9 @@ MAX_SEGMENT_BYTES: Final = 64 << 20
 Note: TypeAlias = Callable[[HostProcess], Awaitable[None]]
 """Is called before a segment is opened in a host, to note that host's core lock."""
 
+Listener: TypeAlias = Callable[[Mapping[str, Any]], None]
+"""Is called with what a batch says, as arguments of ``Operation.WRITE``."""
+
 EXIT_CODES: Final[Mapping[EndingState, int | None]] = {
     EndingState.RUNNING: None,
     EndingState.FINISHED: 0,
@@ -51,6 +54,7 @@ class WandbRun(RunSink):
         self._appearance = Appearance(key, experiment)
         self._progress = Progress({})
         self._segment: Segment | None = None
+        self._listener: Listener | None = None
         self._sound = True
 
     @classmethod
@@ -76,6 +80,36 @@ class WandbRun(RunSink):
     def positions(self) -> Mapping[StreamKey, Position]:
         """What is committed."""
         return self._progress.committed
+
+    @property
+    def name(self) -> str:
+        """W&B's id of the run."""
+        return self._name
+
+    @property
+    def project(self) -> str:
+        """Where it is in W&B."""
+        return str(self.whole["project"])
+
+    @property
+    def next_row(self) -> int:
+        """The number behind the last row that was in the files when the run was opened."""
+        return 0 if self._found is None else self._found.next_row
+
+    @property
+    def whole(self) -> Mapping[str, Any]:
+        """All that is to be seen of the run beside its rows, as arguments of ``Operation.OPEN`` without ``dir``."""
+        summary = {} if self._found is None else self._found.shown.summary
+        return {"id": self._name, "next_row": self.next_row, **self._appearance.whole(summary)}
+
+    @property
+    def code(self) -> int | None:
+        """The exit code of a run that has ended."""
+        return EXIT_CODES[self._appearance.state]
+
+    def listen(self, listener: Listener) -> None:
+        """Have somebody told of each batch that was handed to the client, from now on."""
+        self._listener = listener
 
     async def write(self, deliveries: Sequence[Delivery]) -> None:
         """Hand a batch to the client; it comes into the file within hundredths of a second."""
@@ -150,22 +184,20 @@ class WandbRun(RunSink):
 
     async def _write(self, batch: Batch) -> None:
         found = await self._recover()
-        beside = self._appearance.take(batch)
+        news = self._appearance.take(batch)
+        beside = news
         if self._segment is None:
             self._segment = await self._open(found)
             beside = self._appearance.nothing
-        await self._segment.write(batch, beside)
+        said = await self._segment.write(batch, beside)
+        if self._listener is not None:
+            self._listener({**said, **news})
 
     async def _open(self, found: Recovered) -> Segment:
         host = await self._hosts.host()
         await self._note(host)
         reached(Point.FILE_OPENING)
-        said = {
-            "dir": str(self._hosts.place),
-            "id": self._name,
-            "next_row": found.next_row,
-            **self._appearance.whole(found.shown.summary),
-        }
+        said = {**self.whole, "dir": str(self._hosts.place)}
         index = IndexWriter(found.segment + 1, found.positions)
         return await Segment.open(host, said, index, found.next_row)
 

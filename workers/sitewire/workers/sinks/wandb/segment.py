@@ -66,8 +66,8 @@ class Segment:
         """Bytes of the file that were read back."""
         return self._log.size
 
-    async def write(self, batch: Batch, beside: Mapping[str, Any]) -> None:
-        """Hand a batch to the client.
+    async def write(self, batch: Batch, beside: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Hand a batch to the client; return what it was told.
 
         Args:
             batch: whose rows, summary and last row are written.
@@ -80,6 +80,7 @@ class Segment:
         last = [] if batch.last is None else [self._row(batch.last)]
         said = {**beside, "rows": rows, "summary": batch.summary, "last": last}
         await self.host.request(Operation.WRITE, self._run, said)
+        return said
 
     async def commit(self) -> None:
         """Return when every row that was handed over is in the file, and the file on the disk.

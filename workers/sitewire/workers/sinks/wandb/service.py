@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Final
 
 from sitewire.workers.errors import PlaceDown, Temporary, Throttled, WorkerError
@@ -41,21 +42,35 @@ class ServiceRefused(Temporary):
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
-    """Where the service is, and who asks.
+class Service:
+    """Where W&B is, and who asks.
 
     Attributes:
         base_url: without a slash at the end.
         entity: whose the runs are; none for the key's own.
-        api_key: never shown.
+        api_key_file: is read whenever the key is needed, so that a new key needs no restart.
     """
 
     base_url: str
     entity: str | None
-    api_key: str
+    api_key_file: Path
 
-    def __repr__(self) -> str:
-        return f"Credentials({self.base_url!r}, {self.entity!r})"
+    def api_key(self) -> str:
+        """Read the key.
+
+        Raises:
+            PlaceDown: it cannot be read, or is none.
+        """
+        try:
+            key = self.api_key_file.read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not a text"  # the other one shows its bytes
+            msg = f"{self.api_key_file}: {reason}"
+            raise PlaceDown(msg) from None
+        if not key.isascii() or len(key.split()) != 1:
+            msg = f"{self.api_key_file}: one line is expected, with the API key and nothing else"
+            raise PlaceDown(msg)
+        return key
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +86,7 @@ class Served:
     next_row: int = 0
 
 
-def ask(credentials: Credentials, project: str, run: str) -> Served:
+def ask(service: Service, project: str, run: str) -> Served:
     """Ask what there is of a run; a run that does not exist has nothing. Blocks for at most ``PATIENCE`` seconds or so.
 
     Raises:
@@ -79,15 +94,15 @@ def ask(credentials: Credentials, project: str, run: str) -> Served:
         Throttled: it asks to be left alone.
         ServiceRefused: it refuses to tell of this run.
     """
-    variables = {"project": project, "entity": credentials.entity, "name": run}
-    said = _post(credentials, {"query": _QUERY, "variables": variables, "operationName": "RunResumeStatus"})
+    variables = {"project": project, "entity": service.entity, "name": run}
+    said = _post(service, {"query": _QUERY, "variables": variables, "operationName": "RunResumeStatus"})
     try:
         if said.get("errors"):
-            msg = f"{credentials.base_url}: run {run}: {_cut(said['errors'][0]['message'])}; {_LOG_IN}"
+            msg = f"{service.base_url}: run {run}: {_cut(said['errors'][0]['message'])}; {_LOG_IN}"
             raise ServiceRefused(msg)
         return _served(said["data"]["model"])
     except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
-        msg = f"{credentials.base_url}: an answer that is none of W&B's; {_NO_SERVICE}"
+        msg = f"{service.base_url}: an answer that is none of W&B's; {_NO_SERVICE}"
         raise PlaceDown(msg) from error
 
 
@@ -100,25 +115,25 @@ def _served(model: Mapping[str, Any] | None) -> Served:
     return Served(int(bucket["historyLineCount"] or 0), int(last) + 1)
 
 
-def _post(credentials: Credentials, body: object) -> Any:  # noqa: ANN401  JSON
-    url = f"{credentials.base_url}/graphql"
+def _post(service: Service, body: object) -> Any:  # noqa: ANN401  JSON
+    url = f"{service.base_url}/graphql"
     try:
-        with urllib.request.urlopen(_request(url, credentials, body), timeout=PATIENCE) as answer:  # noqa: S310  the operator's own address, http or https
+        with urllib.request.urlopen(_request(url, service, body), timeout=PATIENCE) as answer:  # noqa: S310  the operator's own address, http or https
             return json.loads(answer.read())
     except urllib.error.HTTPError as error:
         with error:
-            raise from_status(error.code, error.headers.get("Retry-After"), credentials.base_url) from error
+            raise from_status(error.code, error.headers.get("Retry-After"), service.base_url) from error
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        msg = f"{credentials.base_url}: {_cut(str(reason) or type(reason).__name__)}"
+        msg = f"{service.base_url}: {_cut(str(reason) or type(reason).__name__)}"
         raise PlaceDown(msg) from error
     except ValueError as error:
-        msg = f"{credentials.base_url}: an answer that is none of W&B's; {_NO_SERVICE}"
+        msg = f"{service.base_url}: an answer that is none of W&B's; {_NO_SERVICE}"
         raise PlaceDown(msg) from error
 
 
-def _request(url: str, credentials: Credentials, body: object) -> urllib.request.Request:
-    who = base64.b64encode(f"api:{credentials.api_key}".encode()).decode()
+def _request(url: str, service: Service, body: object) -> urllib.request.Request:
+    who = base64.b64encode(f"api:{service.api_key()}".encode()).decode()
     headers = {"Authorization": f"Basic {who}", "Content-Type": "application/json", "User-Agent": "sitewire"}
     return urllib.request.Request(url, json.dumps(body).encode(), headers)  # noqa: S310  see _post
 

@@ -1,16 +1,17 @@
 """W&B: a directory of its files. Importable without the extra: what needs it is imported when the sink opens.
 
-Where the online mode differs: ``WandbOptions.settings``, which the host begins with.
+In online mode the same files are written, and a run is wrapped by one that sends them to the service (``online_run``).
 """
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.record import CLASS_OF, Kind
@@ -23,7 +24,11 @@ from sitewire.workers.sinks.threads import in_thread
 from sitewire.workers.sinks.wandb.core_lock import PartitionNote
 from sitewire.workers.sinks.wandb.host_process import HostProcess
 from sitewire.workers.sinks.wandb.hosts import Hosts
+from sitewire.workers.sinks.wandb.online_run import OnlineRun
+from sitewire.workers.sinks.wandb.online_settings import settings_of_service
 from sitewire.workers.sinks.wandb.run import WandbRun
+from sitewire.workers.sinks.wandb.service import DEFAULT_URL, Service
+from sitewire.workers.sinks.wandb.uploader import Uploader
 
 _SHARE: Final = 20
 _QUICKEST: Final = 0.01
@@ -43,6 +48,26 @@ class WandbOptions(SinkOptions):
     flush_seconds: FlushSeconds = 1.0
     api_key_file: Path | None = Field(default=None, description="File that holds the API key; `online` needs it.")
 
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.mode == "online" and self.api_key_file is None:
+            msg = "mode online needs api_key_file"
+            raise ValueError(msg)
+        if self.mode == "offline" and (self.entity or self.base_url or self.api_key_file):
+            msg = "entity, base_url and api_key_file are for mode online; `wandb sync` has options of its own"
+            raise ValueError(msg)
+        if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
+            msg = "base_url begins with https:// or http://"
+            raise ValueError(msg)
+        return self
+
+    def service(self, base: Path) -> Service | None:
+        """Return W&B's service, in online mode; ``base`` is the folder of the config file."""
+        if self.mode == "offline" or self.api_key_file is None:
+            return None
+        url = (self.base_url or DEFAULT_URL).rstrip("/")
+        return Service(url, self.entity, absolute(self.api_key_file, base))
+
 
 class WandbSink(Sink):
     """Runs in W&B's files."""
@@ -50,20 +75,24 @@ class WandbSink(Sink):
     name = "wandb"
     Options: ClassVar[type[SinkOptions]] = WandbOptions
 
-    def __init__(self, place: Path, settings: Mapping[str, Any], pace: float) -> None:
+    def __init__(self, place: Path, settings: Mapping[str, Any], pace: float, service: Service | None = None) -> None:
         self.pace = pace
+        self._service = service
+        self._uploads: Hosts | None = None
         self._place = place
         self._settings = settings
         self._lock: PartitionLock | None = None
         self._note: PartitionNote | None = None
         self._noted: HostProcess | None = None
+        self._noting = asyncio.Lock()
         self._hosts: Hosts | None = None
 
     @classmethod
     def from_options(cls, options: WandbOptions, base: Path) -> Self:
         """Make the sink of a directory."""
         flush = min(max(options.flush_seconds / _SHARE, _QUICKEST), _SLOWEST)
-        return cls(absolute(options.dir, base), {"mode": options.mode, "flush": flush}, options.flush_seconds)
+        settings = {"mode": "offline", "flush": flush}
+        return cls(absolute(options.dir, base), settings, options.flush_seconds, options.service(base))
 
     @property
     def identity(self) -> str:
@@ -85,18 +114,28 @@ class WandbSink(Sink):
         self._note = PartitionNote(self._place, partition)
         await self._note.wait()
         self._hosts = Hosts.of(self._place, self._settings)
+        if self._service is not None:
+            self._uploads = Hosts.of(self._place, settings_of_service(self._service))
 
     async def open_run(self, key: RunKey, experiment: str, known: Mapping[StreamKey, Position]) -> RunSink:  # noqa: ARG002  the files know their positions
         """Read the segments of a run."""
         if self._hosts is None:
             msg = f"{self.identity}: open the sink first"
             raise NotOpen(msg)
-        return await WandbRun.open(self._hosts, key, experiment, self._write_note)
+        files = await WandbRun.open(self._hosts, key, experiment, self._write_note)
+        if self._uploads is None or self._service is None:
+            return files
+        title = f"{key.run}/{key.site}"
+        uploader = Uploader(self._uploads, self._service, files.name, files.project, title)
+        return await OnlineRun.open(files, uploader)
 
     async def close(self) -> None:
         """Let the lock go, and the host, if it is the last that uses it."""
         hosts, self._hosts = self._hosts, None
+        uploads, self._uploads = self._uploads, None
         try:
+            if uploads is not None:
+                await uploads.release()
             if hosts is not None:
                 await self._release(hosts)
         finally:
@@ -116,9 +155,10 @@ class WandbSink(Sink):
             await hosts.release()
 
     async def _write_note(self, host: HostProcess) -> None:
-        if self._note is not None and self._noted is not host:
-            await in_thread(self._note.write, host.lock.path)
-            self._noted = host
+        async with self._noting:
+            if self._note is not None and self._noted is not host:
+                await in_thread(self._note.write, host.lock.path)
+                self._noted = host
 
     def _take(self, partition: int) -> None:
         # Noted here and not behind the await: a cancellation in between would leave the lock to nobody.

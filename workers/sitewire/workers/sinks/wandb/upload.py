@@ -6,13 +6,15 @@ the client's log says when it has given up, and when the log is silent, the serv
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Final
 
-from sitewire.workers.errors import Temporary
+from sitewire.workers.errors import Temporary, os_errors_as_ours
+from sitewire.workers.sinks.threads import in_thread
 from sitewire.workers.sinks.wandb.service import Served
-from sitewire.workers.sinks.wandb.upload_log import UploadLog
+from sitewire.workers.sinks.wandb.upload_log import FILE, UploadLog
 
 LOOK_EVERY: Final = 1.0  # seconds between two looks into the log
 DOUBT: Final = 10.0
@@ -104,15 +106,6 @@ class Upload:
             msg = f"{self._run}: W&B answers, and has got no row for {STALLED:g} s while {self.unsent} wait"
             raise UploadStopped(msg)
 
-    def look(self) -> None:
-        """Look at the log now.
-
-        Raises:
-            UploadStopped: it says that nothing more of the run is sent.
-            OSError: it cannot be read.
-        """
-        self._look(self._clock())
-
     def _look(self, now: float) -> None:
         news = self._log.look()
         self._looked = now
@@ -128,3 +121,18 @@ class Upload:
             return LOOK_EVERY
         quiet = now - max(self._heard, self._waiting_since)
         return DOUBT if quiet >= DOUBT else ASK_EVERY
+
+
+async def room(upload: Upload) -> None:
+    """Return when more may be handed over: the upload goes on, and not too much waits in the client's memory.
+
+    Raises:
+        UploadStopped, PlaceDown, ServiceRefused: as ``Upload.check``.
+        SinkUnavailable: the log cannot be read.
+    """
+    while True:
+        with os_errors_as_ours(FILE):
+            await in_thread(upload.check)
+        if not upload.full:
+            return
+        await asyncio.sleep(LOOK_EVERY)
