@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from sitewire.workers.sinks.threads import AT_ONCE, in_thread
+from sitewire.workers.sinks.threads import AT_ONCE, abandon, in_thread
 
 
 async def test_a_result_and_an_error_come_through() -> None:
@@ -36,6 +36,29 @@ async def test_a_cancellation_is_raised_when_the_thread_is_done(fails: bool) -> 
     with pytest.raises(asyncio.CancelledError):
         await task
     assert done.is_set()
+
+
+async def test_who_waits_for_a_thread_that_is_abandoned_is_cancelled_and_no_other_is_begun() -> None:
+    go, done = threading.Event(), threading.Event()
+    hanging = [asyncio.create_task(in_thread(go.wait)) for _ in range(2)]
+    await asyncio.sleep(0.05)
+    hanging[0].cancel()
+    await asyncio.sleep(0.05)
+    try:
+        assert abandon() == 2
+        await asyncio.wait(hanging, timeout=5)
+        assert all(task.cancelled() for task in hanging)
+        with pytest.raises(asyncio.CancelledError):
+            await in_thread(done.set)
+        assert not done.is_set()
+    finally:
+        go.set()
+
+
+async def test_where_no_thread_is_at_work_nothing_is_abandoned() -> None:
+    assert await in_thread(int, "7") == 7
+    assert abandon() == 0
+    assert await in_thread(int, "7") == 7
 
 
 async def test_threads_that_hang_stop_neither_the_others_nor_the_loops_own_threads() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from sitewire.deploy.cli.arguments import Commands, add_config, command
+from sitewire.deploy.cli.deadline import without_hanging_threads
 from sitewire.deploy.cli.signals import stop_on_signals
 from sitewire.deploy.garbage import collect_seldom
 
@@ -37,7 +38,8 @@ def run(options: argparse.Namespace) -> int:
 
     async def until_stopped() -> None:
         with stop_on_signals() as stop:
-            await Stack(config).run(stop)
+            async with without_hanging_threads(stop):
+                await Stack(config).run(stop)
 
     collect_seldom()
     asyncio.run(until_stopped())

@@ -8,7 +8,7 @@ import functools
 import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from sitewire.workers.slots import Slots
@@ -25,7 +25,18 @@ MOST: Final = 1000  # threads, nearly all of which hang then
 _threads: Final = ThreadPoolExecutor(MOST, thread_name_prefix="sink")
 """Our own: a place that does not answer must not take the loop's threads, which resolve the broker's name."""
 
-_slots: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, Slots]] = WeakKeyDictionary()
+
+class _Work:
+    """The threads' work that one event loop waits for."""
+
+    def __init__(self) -> None:
+        self.slots = Slots(AT_ONCE, HANGS)
+        self.waiting: set[asyncio.Task[Any]] = set()
+        self.abandoned = False
+        self.undone: list[object] = []  # kept: a lock that nobody refers to any more would be let go
+
+
+_work: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Work]] = WeakKeyDictionary()
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -34,24 +45,64 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     A thread cannot be cancelled. If the await alone were, its owner would reopen files that the thread
     is still writing to.
     """
-    loop = asyncio.get_running_loop()
-    slots = _slots.get(loop) or _slots.setdefault(loop, Slots(AT_ONCE, HANGS))
+    loop, work = asyncio.get_running_loop(), _here()
     call = functools.partial(contextvars.copy_context().run, function, *args, **kwargs)
-    async with slots.one():
+    if work.abandoned:
+        work.undone.append(call)
+        raise asyncio.CancelledError
+    async with work.slots.one():
         return await to_the_end(loop.run_in_executor(_threads, call))
 
 
 async def to_the_end(work: Awaitable[T]) -> T:
     """Await work that must not be abandoned half-way; a cancellation is raised once it is done."""
     task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
+    task.add_done_callback(_see)
+    cancelled = await _wait_for(task)
     if cancelled is not None:
-        if not task.cancelled():
-            task.exception()  # seen: the cancellation goes first
         raise cancelled
     return task.result()
+
+
+def abandon() -> int:
+    """Have nobody wait for threads any more: this process ends without them, and must do so soon.
+
+    Whoever waits for one, or would start one, is cancelled. What such threads hold, a lock or a file, stays held
+    until the process is gone; what they have not committed is delivered again.
+
+    Returns:
+        How many threads are at work. If there is none, nothing is changed.
+    """
+    work = _here()
+    work.abandoned = bool(work.waiting)
+    for task in work.waiting:
+        task.cancel()
+    return len(work.waiting)
+
+
+def _here() -> _Work:
+    loop = asyncio.get_running_loop()
+    return _work.get(loop) or _work.setdefault(loop, _Work())
+
+
+async def _wait_for(future: asyncio.Future[Any]) -> asyncio.CancelledError | None:
+    """Wait until it is done, or abandoned; return the cancellation that came meanwhile."""
+    work, waits = _here(), asyncio.current_task()
+    assert waits is not None  # noqa: S101  who awaits is a task
+    cancelled: asyncio.CancelledError | None = None
+    work.waiting.add(waits)
+    try:
+        while not (future.done() or (work.abandoned and cancelled is not None)):
+            try:
+                await asyncio.wait({future})
+            except asyncio.CancelledError as error:
+                cancelled = error
+    finally:
+        work.waiting.discard(waits)
+    return cancelled
+
+
+def _see(future: asyncio.Future[Any]) -> None:
+    """Take notice of an error that nobody may ask for: a cancellation goes first."""
+    if not future.cancelled():
+        future.exception()
