@@ -53,9 +53,7 @@ class Rows:
         row = dict(data)
         row.pop(_STEP, None)
         time = row.pop(_TIMESTAMP, None)
-        at = now() if time is None else time
-        for name, value in leaves(row):
-            self._write_one(name, value, step, at)
+        self._write_mixed(row, step, now() if time is None else time)
 
     def refuse(self, name: object, what: object) -> None:
         """Count a value that cannot be held, and tell it once a name."""
@@ -64,30 +62,48 @@ class Rows:
         message = f"{describe(name)}: {describe(what)} is not collected yet"
         self._run.refuse(Reason.NOT_COLLECTED, message, once=once and f"log {once}")
 
+    def _write_mixed(self, row: Mapping[str, object], step: int, time: object) -> None:
+        numbers: dict[str, float] = {}
+        for name, value in leaves(row):
+            number = _number(value)
+            if number is None or not isinstance(name, str):
+                self._write_one(name, value, step, time)
+                continue
+            if name in numbers:  # a name with a dot in it, beside one that was joined
+                self._write_numbers(numbers, step, time)
+                numbers = {}
+            numbers[name] = number
+        self._write_numbers(numbers, step, time)
+
+    def _write_numbers(self, numbers: Mapping[str, float], step: int, time: object) -> None:
+        if numbers:
+            self._run.log(numbers, step=step, time=time)  # type: ignore[arg-type]  # whatever it is: checked there
+            self._note(numbers)
+
     def _write_one(self, name: object, value: object, step: int, time: object) -> None:
-        number = _number(value)
         if isinstance(value, str):
-            self._run.log_text(name, value, step, time)  # type: ignore[arg-type]  # whatever they are: checked there
-        elif number is not None or isinstance(value, _NO_NUMBERS):
-            self._run.log_scalar(name, value if number is None else number, step, time)  # type: ignore[arg-type]  # likewise
+            self._run.log_text(name, value, step, time)  # type: ignore[arg-type]  # likewise
+            if isinstance(name, str):
+                self._note({name: value})
+        elif isinstance(value, _NO_NUMBERS) or _number(value) is not None:
+            self._run.log_scalar(name, value, step, time)  # type: ignore[arg-type]  # likewise
         else:
             self.refuse(name, value)
-            return
-        if isinstance(name, str):
-            self._note({name: value if number is None else number})
 
 
 def leaves(data: Mapping[Any, object], above: str = "", depth: int = 1) -> Iterator[tuple[object, object]]:
     """Yield what dictionaries inside one another hold, each value with its whole name."""
     for name, value in list(data.items()):
         whole = f"{above}.{name}" if above else name
-        if isinstance(value, Mapping) and depth < MAX_DEPTH:
+        if type(value) not in _PLAIN and isinstance(value, Mapping) and depth < MAX_DEPTH:
             yield from leaves(value, str(whole), depth + 1)
         else:
             yield whole, value
 
 
 def _number(value: object) -> float | None:
+    if type(value) is float:
+        return value
     if isinstance(value, (str, StandIn, Mapping)):
         return None
     try:

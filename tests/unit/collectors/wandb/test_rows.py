@@ -38,6 +38,13 @@ def test_names_in_dictionaries_are_joined_and_strings_are_text(spool: Path) -> N
     assert [(r.name, r.value, r.step) for r in records(spool, Kind.TEXT)] == [("note", "warm", 4)]
 
 
+def test_two_names_that_are_one_when_they_are_joined_keep_their_order(spool: Path) -> None:
+    with wandb.init() as run:
+        run.log({"a": {"b": 1, "c": 2}, "a.b": 3, "d": 4})
+        assert run.summary["a.b"] == 3
+    assert scalars(spool) == [("a.b", 1.0, 0), ("a.c", 2.0, 0), ("a.b", 3.0, 0), ("d", 4.0, 0)]
+
+
 @pytest.mark.parametrize("row", [{"a": 1.0, "b": 2.0}, {"a": np.float64(1), "b": {"c": 2}, "d": "text"}])
 def test_a_row_has_one_time_and_one_step(spool: Path, row: Mapping[str, object]) -> None:
     before = time.time()
