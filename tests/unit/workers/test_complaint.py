@@ -11,7 +11,7 @@ import pytest
 
 from sitewire.schemas.subject import RunKey
 from sitewire.workers import complaint
-from sitewire.workers.complaint import FAILS_AFTER, Complaint
+from sitewire.workers.complaint import FAILS_AFTER, LASTS, Complaint
 from sitewire.workers.run_delivery import HANGS, RunDelivery
 from sitewire.workers.trouble import Trouble
 from sitewire.workers.way_back import MISSING
@@ -78,6 +78,15 @@ def test_one_that_goes_on_or_is_parked_or_has_nothing_waiting_is_not_named(make:
 def test_one_that_hangs_or_waits_for_what_is_missing_is_named_too() -> None:
     assert told(Standing("a", attempts=PATIENCE)) == [f"run a of site clinic: {HANGS}"]
     assert told(Standing("a", missing=PATIENCE)) == [f"run a of site clinic: {MISSING}"]
+
+
+def test_an_attempt_that_lasts_is_told_when_it_does_and_when_it_is_over_parked_or_not() -> None:
+    hung: list[bool] = []
+    complaint_of = Complaint(lambda _: None, hung.append)
+    lasting = Standing("a", attempts=LASTS, parked=True)
+    for runs in ((), (Standing("b", attempts=LASTS / 2),), (lasting,), (lasting,), ()):
+        look(complaint_of, *runs)
+    assert hung == [True, False]
 
 
 def test_a_change_is_told_once_and_not_more_often_than_once_a_period(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from sitewire.workers.run_delivery import HANGS, RunDelivery
 from sitewire.workers.way_back import MISSING
 
 FAILS_AFTER: Final = 2.0  # seconds of failing; many a trouble is over sooner
+LASTS: Final = 2.0  # seconds of an attempt that may go on for ever
 PERIOD: Final = 1.0  # seconds between two words: each is a write
 
 
@@ -22,10 +23,13 @@ class Complaint:
 
     Args:
         tell: told so; empty when nothing does any more.
+        hangs: told whether an attempt of any of them has not come back for ``LASTS``, parked or not.
     """
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, tell: Callable[[str], None], hangs: Callable[[bool], None] = lambda _: None) -> None:
         self._tell = tell
+        self._hangs = hangs
+        self._hung = False
         self._told = ""
         self._due = 0.0
 
@@ -36,11 +40,18 @@ class Complaint:
             runs: all of the partition.
             patience: seconds after which an attempt is taken for hanging, and what is missing for not coming soon.
         """
-        now = time.monotonic()
+        now, runs = time.monotonic(), list(runs)
+        self._look_for_hanging(runs, now)
         if now < self._due or (text := _text(runs, now, patience)) == self._told:
             return
         self._told, self._due = text, now + PERIOD
         self._tell(text)
+
+    def _look_for_hanging(self, runs: Iterable[RunDelivery], now: float) -> None:
+        hung = any(run.trouble.attempt is not None and now - run.trouble.attempt >= LASTS for run in runs)
+        if hung != self._hung:
+            self._hung = hung
+            self._hangs(hung)
 
 
 def _text(runs: Iterable[RunDelivery], now: float, patience: float) -> str:

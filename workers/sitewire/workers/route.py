@@ -120,7 +120,7 @@ class RoutePartition:
                 return
             reached(Point.SINK_OPENED)
             async with asyncio.TaskGroup() as group:
-                deliver, complaint = partial(self._delivery, group), Complaint(self._hold.troubled)
+                deliver, complaint = partial(self._delivery, group), Complaint(self._hold.troubled, self._hold.hangs)
                 parking = Parking(self._context.lot, self._deliveries, self._is_full, deliver, complaint)
                 attending = group.create_task(parking.run(), name=f"attend to parked runs of {self._consumer}")
                 fetching = group.create_task(self._fetch(group, parking), name=f"fetch {self._consumer}")

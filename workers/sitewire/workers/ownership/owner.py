@@ -195,7 +195,8 @@ class _Life:
         share = share_of(self._member.id, view)
         for name in share.give:
             if name in self._tenures:
-                self._tenures[name][0].ended.set()
+                if not self._tenures[name][0].hangs:  # it is given when that is over
+                    self._tenures[name][0].ended.set()
             else:  # an answer was lost, when it was taken or handed over
                 await self._delete(UNIT_KEYS + name, view)
         free = [name for name in share.take if name in self._units and name not in self._tenures]

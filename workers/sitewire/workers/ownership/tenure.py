@@ -39,6 +39,7 @@ class Tenure:
     Attributes:
         claim: the unit's key.
         ended: set when the owner is to hand over.
+        hangs: who hands it over would wait, and its runs with them.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Tenure:
     ) -> None:
         self.claim = claim
         self.ended = asyncio.Event()
+        self.hangs = False
         self._unit = unit
         self._member = member
         self._client = client
@@ -86,7 +88,7 @@ class Tenure:
 
     async def _work(self) -> None:
         backoff = Backoff(first=RETRY_FIRST, most=RETRY_MOST)
-        hold = Hold(self._member.left, self._works, self._troubled)
+        hold = Hold(self._member.left, self._works, self._troubled, self._hanging)
         while not self.ended.is_set():
             heed_cancellation()
             try:
@@ -118,6 +120,10 @@ class Tenure:
 
     def _troubled(self, part: str) -> None:
         self._part = part[:MOST_TEXT]
+        self._changed()
+
+    def _hanging(self, hangs: bool) -> None:  # noqa: FBT001  as the work says it
+        self.hangs = hangs
         self._changed()
 
 

@@ -17,11 +17,13 @@ class Hold:
         left: asked for the seconds for which nobody else can have taken the unit over; below 0 nothing new is begun.
         works: called when whatever ended the work on the unit is over.
         troubled: told what stands still in the unit while the rest of it goes on, and why; empty when that is over.
+        hangs: told whether an attempt has not come back for a while: the unit cannot be handed over then.
     """
 
     left: Callable[[], float]
     works: Callable[[], None]
     troubled: Callable[[str], None]
+    hangs: Callable[[bool], None] = lambda _: None
 
 
 ALONE: Final = Hold(lambda: math.inf, lambda: None, lambda _: None)
