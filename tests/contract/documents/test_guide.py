@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from sitewire.deploy.accounting import RunRow
 from sitewire.deploy.cli.main import COMMANDS, parser
 from sitewire.deploy.run_state import RunState
 from sitewire.schemas.hole import HoleName
+from sitewire.schemas.record import Kind
+from support.trainer import writers
 
 ROOT = Path(__file__).parents[3]
 README = ROOT / "README.md"
@@ -55,7 +58,9 @@ def first_cells(page: Path, heading: str) -> str:
 
 
 def test_every_page_is_there() -> None:
-    assert [page.name for page in PAGES] == ["README.md", "operator.md", "promises.md", "sinks.md", "trainer.md"]
+    assert [page.name for page in PAGES] == [
+        "README.md", "operator.md", "promises.md", "sinks.md", "syntaxes.md", "trainer.md",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("body", cases("yaml"))
@@ -119,14 +124,27 @@ def test_the_table_of_sinks_has_each_with_its_keys() -> None:
 
 SHOWN = {
     "SummaryWriter": 8,  # three numbers, a text, hyperparameters with one metric, and begin and end
-    "Run": 7,  # likewise, with two numbers
+    "Run": 11,  # likewise, with two numbers, two params, a tag and a figure
+    "mlflow": 11,  # two params, a tag, two rows of two numbers, two texts, begin and end
     "wandb": 15,  # two rows of three numbers and a text, two params, a tag, a definition, a figure, begin and end
 }
 """How many records the trainers that are shown write, by what they import."""
 
 
 def _import(body: str) -> str:
-    return re.findall(r"^from sitewire\S* import (\w+)$", body, re.MULTILINE)[0]
+    return str(re.findall(r"^from sitewire\S* import (\w+)$", body, re.MULTILINE)[0])
+
+
+def _trained(body: str, place: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SITEWIRE_")}
+    ours = {"SITEWIRE_SPOOL": str(place / "spool"), "SITEWIRE_RUN": "shown", "SITEWIRE_PUBLISH": "none"}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", body],
+        env={**environment, **ours, **more},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_a_trainer_is_shown_in_each_syntax() -> None:
@@ -135,17 +153,62 @@ def test_a_trainer_is_shown_in_each_syntax() -> None:
 
 @pytest.mark.parametrize("body", fences(GUIDE / "trainer.md", "python"), ids=_import)
 def test_what_a_trainer_is_shown_runs_and_nothing_of_it_is_refused(body: str, tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SITEWIRE_")}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", body],
-        env={**environment, "SITEWIRE_SPOOL": str(tmp_path), "SITEWIRE_RUN": "shown", "SITEWIRE_PUBLISH": "none"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = _trained(body, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    (directory,) = discover(tmp_path)
+    (directory,) = discover(tmp_path / "spool")
     assert sum(SpoolReader(directory).assigned.values()) == SHOWN[_import(body)]
+
+
+def test_the_syntax_that_authors_are_shown_logs_what_its_trainer_says(tmp_path: Path) -> None:
+    module, trainer = fences(GUIDE / "syntaxes.md", "python")
+    (tmp_path / "logbook.py").write_text(module)
+    done = _trained(trainer, tmp_path, PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    (written,) = writers(tmp_path / "spool")
+    (start,) = (record.value for record in written.records if record.kind is Kind.RUN_START)
+    assert isinstance(start, Mapping)
+    assert (written.directory.identity.run, start["name"], written.status) == ("shown", "rate 0.02", "finished")
+    assert [record.name for record in written.scalars if not record.context] == ["seconds/train_one_epoch"] * 3
+    numbers = [("loss", "train"), ("accuracy", "train"), ("accuracy", "validation")]
+    assert [(record.epoch, record.name, record.context) for record in written.scalars if record.context] == [
+        (epoch, *number) for epoch in range(3) for number in numbers
+    ]
+    facts = [(record.name, record.value) for record in written.records if record.kind in (Kind.PARAM, Kind.SUMMARY)]
+    assert facts == [("rate", 0.02), ("batch", 8), ("best", 0.88)]
+
+
+def test_the_syntax_that_authors_are_shown_counts_garbage_and_what_it_does_not_collect(tmp_path: Path) -> None:
+    (tmp_path / "logbook.py").write_text(fences(GUIDE / "syntaxes.md", "python")[0])
+    done = _trained(
+        """
+from logbook import Logbook
+first, second = Logbook(), Logbook()
+for garbage in (None, 5, "x", {"": 1}, [1]):
+    first.on_train_begin(garbage)
+    first.on_epoch_end(garbage, garbage)
+    first.on_checkpoint(garbage)
+try:
+    second.timed(int)("no number")
+except ValueError:
+    second.on_train_end(garbage)
+print(first._run.run, sorted(first._run.refused), second._run.run, second._run.refused)
+""",
+        tmp_path,
+        PYTHONPATH=str(tmp_path),
+    )
+    assert done.stdout == "shown ['name', 'not_collected', 'step', 'value'] shown-2 {}\n", done.stderr
+
+
+def test_a_new_kind_touches_the_files_that_authors_are_told_of() -> None:
+    told = set(re.findall(r"`([^`]+)`", first_cells(GUIDE / "syntaxes.md", "## A kind of record of your own")))
+    newest = list(Kind)[-1]
+    assert all(re.search(rf"\b{newest}\b", (ROOT / file).read_text("utf-8"), re.IGNORECASE) for file in told)
+    tables = ["schemas/sitewire", "collectors/sitewire/collectors/kinds.py", "workers/sitewire/workers/sinks/testing"]
+    paths = [
+        path for name in tables for path in ([ROOT / name] if name.endswith(".py") else (ROOT / name).rglob("*.py"))
+    ]
+    knowing = {str(p.relative_to(ROOT)) for p in paths if f"Kind.{newest.name}" in p.read_text("utf-8")}
+    assert knowing <= told
 
 
 def test_the_sink_that_authors_are_shown_keeps_the_contract_by_the_tests_that_they_are_shown(tmp_path: Path) -> None:
