@@ -44,7 +44,7 @@ def expected(records: Sequence[Record]) -> Iterator[Entry]:
 def key_of(record: Record) -> str:
     """Return a record's key, as the guide says it."""
     name = "/".join(part for part in (record.series, record.context, record.name) if part is not None)
-    return f"~{name}" if re.match(r"~*(_|sitewire(/|\Z))", name) else name
+    return f"~{name}" if re.match(r"~*(_|sitewire(/|\Z)|\\\Z)", name) else name
 
 
 def _beside(record: Record) -> Iterator[tuple[tuple[str, str], str]]:

@@ -190,4 +190,8 @@ _TAKE = {
 
 def _items(items: Iterable[Any]) -> Iterator[tuple[str, Any]]:
     for item in items:
-        yield item.key or ".".join(item.nested_key), json.loads(item.value_json)
+        yield item.key or ".".join(item.nested_key), json.loads(item.value_json, parse_int=_number)
+
+
+def _number(text: str) -> int | float:
+    return -0.0 if text == "-0" else int(text)

@@ -87,6 +87,11 @@ class ClientRun:
             run.summary.update(said["summary"])
         return opened
 
+    def wait_for_core(self) -> None:
+        """Return when ``wandb-core`` has ended, which serves all runs of this process."""
+        inner: Any = self._run
+        inner._wl.assert_service()._proc.join()
+
     @property
     def file(self) -> str:
         """The ``.wandb`` file."""

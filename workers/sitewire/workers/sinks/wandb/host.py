@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgpack
 
@@ -70,6 +70,7 @@ class RunThread:
     def _do(self, operation: str, said: Any) -> object:  # noqa: ANN401  an operation's arguments
         if operation == Operation.OPEN:
             self._run = ClientRun.open(self._begin, said)
+            _end_with_core(self._run)
             return self._run.file
         if self._run is None:
             msg = "the run is not open"
@@ -81,6 +82,21 @@ class RunThread:
         elif operation == Operation.LEAVE:
             return self._run.leave()
         return None
+
+
+def _end_with_core(run: ClientRun) -> None:
+    """End this process when its core does: nothing can be opened or written any more."""
+
+    def wait() -> None:
+        run.wait_for_core()
+        os._exit(1)
+
+    if not _watched.is_set():
+        _watched.set()
+        threading.Thread(target=wait, daemon=True).start()
+
+
+_watched: Final = threading.Event()
 
 
 class Host:

@@ -40,7 +40,7 @@ class HostProcess:
         self.lock = lock
         self._process = process
         self._connection = connection
-        self._writer: asyncio.StreamWriter | None = None
+        self._writer: asyncio.StreamWriter
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
         self._reading: asyncio.Task[None] | None = None
@@ -78,6 +78,15 @@ class HostProcess:
         """Whether it can be asked."""
         return not self._gone
 
+    def check(self) -> None:
+        """Do nothing, unless it has ended.
+
+        Raises:
+            HostGone: it has.
+        """
+        if self._gone:
+            raise self._why_gone()
+
     async def request(self, operation: Operation, run: str, said: Any, seconds: float = HANGS) -> Any:  # noqa: ANN401  what an operation takes and returns
         """Ask, and return the answer.
 
@@ -86,8 +95,7 @@ class HostProcess:
             HostGone: the host has ended.
             HostHangs: it has not answered, and has been killed.
         """
-        if self._gone or self._writer is None:
-            raise self._why_gone()
+        self.check()
         self._number += 1
         number = self._number
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
@@ -125,7 +133,7 @@ class HostProcess:
             SinkUnavailable: something still holds the core lock.
         """
         self._gone = True
-        if self._writer is not None:
+        if self._reading is not None:
             self._writer.close()
         self._connection.close()
         try:

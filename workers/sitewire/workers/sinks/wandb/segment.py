@@ -123,6 +123,7 @@ class Segment:
                     await in_thread(self._look)
                     if done():
                         return
+                    self.host.check()
                     await asyncio.sleep(_LOOK)
         except TimeoutError:
             msg = f"{self.path}: row {self._seen} of {self._next} has not come into the file for {COMES:.0f} s"
