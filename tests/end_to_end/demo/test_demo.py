@@ -6,22 +6,30 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from sitewire.broker_config.load import load_config
+from sitewire.deploy.demo.books import differences
+from sitewire.deploy.demo.readers import read_points
+from sitewire.schemas.subject import RunKey
+from support.hparams_page import python_provider, read_page
+
 pytestmark = [pytest.mark.nats, pytest.mark.slow, pytest.mark.timeout(180)]
 
 SITEWIRE = Path(sys.executable).parent / "sitewire"
-SMALL = ("--sites", "3", "--rounds", "2")
-ROUTES = ("jsonl", "tensorboard")
-ORIGINS = ("server", "site-1", "site-2", "site-3")
+SMALL = ("--sites", "4", "--rounds", "2")
+ROUTES = ("mlflow", "tensorboard", "wandb")
+ORIGINS = ("server", "site-1", "site-2", "site-3", "site-4")
 
 
 def command(out: Path, *more: str) -> list[str]:
@@ -91,39 +99,69 @@ def test_it_ends_with_0_and_a_receipt_for_every_site_and_route(first: subprocess
         assert logged == sent == delivered > 0
     assert "Every receipt adds up" in first.stdout
     assert "No image and no label." in first.stdout
-    assert f"tensorboard --logdir {first.args[3]}/runs" in first.stdout
+    out = first.args[3]
+    assert re.search(
+        r"^All \d+ points, each once, are found by a query of MLflow's tables, T.* and W", first.stdout, re.MULTILINE
+    )
+    for line in (
+        f"mlflow ui --workers 1 --backend-store-uri sqlite:///{out}/mlflow.db",
+        f"tensorboard --logdir {out}/runs",
+        f"wandb leet {out}/wandb",
+        f"wandb sync {out}/wandb/offline-run-*",
+    ):
+        assert line in first.stdout
 
 
 def test_what_tensorboard_reads_is_what_was_logged_each_once(
     first: subprocess.CompletedProcess[str], out: Path
 ) -> None:
     (run,) = (out / "runs").glob("demo-*")
-    table = receipts(first.stdout)
     for site in ORIGINS[1:]:
         points = scalars_by_tag(run / site)
         steps = [step for step, _ in points["train/loss"]]
         assert steps == list(range(len(steps)))
         assert [step for step, _ in points["val/accuracy"]] == [1, 2]
-        # Besides: the text, the hyperparameters with their metric, begin and end of the run.
-        assert table[site, "tensorboard"][1] == sum(map(len, points.values())) + 5
     assert [step for step, _ in scalars_by_tag(run / "server")["global/accuracy"]] == [0, 1, 2]
 
 
-def test_both_routes_hold_the_same_scalars(first: subprocess.CompletedProcess[str], out: Path) -> None:
-    (run,) = (out / "jsonl").glob("demo-*")
-    for site in ORIGINS:
-        lines = [json.loads(line) for line in (run / site / "scalars.jsonl").read_text().splitlines()]
-        points = Counter(line["name"] for line in lines if line.get("kind") == "scalar" and not line.get("series"))
-        assert points == {tag: len(items) for tag, items in scalars_by_tag(out / "runs" / run.name / site).items()}
-
-
-def test_the_same_seed_ends_with_the_same_accuracy_in_a_run_beside_the_first(
+def test_each_syntax_arrives_in_each_tracker_with_settings_and_result(
     first: subprocess.CompletedProcess[str], out: Path
 ) -> None:
-    again = run_demo(out)
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert accuracy(again.stdout) == accuracy(first.stdout)
-    assert len(list((out / "runs").glob("demo-*"))) == 2
+    settings = {"rate": 0.02, "momentum": 0.9, "batch": 8.0, "alpha": 0.5}
+    page = {name.split("/", 1)[1]: row for name, row in read_page(python_provider(out / "runs")).items()}
+    # The first site's syntax has a session of its own, below the run.
+    assert {name: row.params for name, row in page.items()} == dict.fromkeys(
+        ("site-1/hparams", "site-2", "site-3", "site-4"), settings
+    )
+    assert {row.status for row in page.values()} == {"STATUS_SUCCESS"}
+    with closing(sqlite3.connect(out / "mlflow.db")) as store:
+        rows = store.execute(
+            "select value from params join runs using (run_uuid) where params.key like '%rate'"
+        ).fetchall()
+        ends = store.execute("select status from runs where lifecycle_stage = 'active'").fetchall()
+    assert rows == [("0.02",)] * 4
+    assert ends == [("FINISHED",)] * 6  # each site's, the server's, and the job's
+    assert len(list((out / "wandb").glob("offline-run-*"))) == len(ORIGINS)
+
+
+def test_a_point_that_a_tracker_does_not_hold_is_named(
+    first: subprocess.CompletedProcess[str], out: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "copy"
+    shutil.copytree(out, place, ignore=shutil.ignore_patterns("jetstream", "spool"))
+    (run,) = (path.name for path in (out / "runs").glob("demo-*"))
+    config = load_config(place / "sitewire.yaml")
+    origin = RunKey("site-2", run)
+    logged = dict(read_points(config.route("tensorboard"), origin) or {})
+    assert differences(config, {origin: logged}) == []
+    with closing(sqlite3.connect(place / "mlflow.db")) as store, store:
+        store.execute("delete from metrics where key = 'val/loss' and step = 2")
+    (file,) = (place / "wandb").glob("offline-run-*-site-2-*/*.wandb")
+    os.truncate(file, file.stat().st_size // 2)
+    inside_mlflow, inside_wandb = differences(config, {origin: logged})
+    assert "mlflow in sqlite:///" in inside_mlflow
+    assert "'val/loss': 1" in inside_mlflow
+    assert f"wandb in {place} holds" in inside_wandb
 
 
 def test_its_config_file_is_one_to_go_on_with(first: subprocess.CompletedProcess[str], out: Path) -> None:
@@ -152,12 +190,16 @@ def test_ctrl_c_ends_every_process_and_says_how_to_go_on(tmp_path: Path) -> None
     wait_until_gone(process.pid)
 
 
-def test_a_terminal_gets_bars_of_every_site_and_of_the_delivery(tmp_path: Path) -> None:
-    with _in_a_terminal(command(tmp_path / "out")) as (process, read):
+def test_a_second_demo_is_a_run_beside_the_first_and_a_terminal_gets_bars_of_every_site_and_route(
+    first: subprocess.CompletedProcess[str], out: Path
+) -> None:
+    with _in_a_terminal(command(out)) as (process, read):
         seen = read(lambda _: False)
         assert process.wait(60) == 0, seen
-    for name in (*ORIGINS[1:], "delivery"):
+    for name in (*ORIGINS[1:], *ROUTES):
         assert re.search(rf"{name} +[^\n]*100 %", seen)
+    assert accuracy(seen) == accuracy(first.stdout)  # of the same seed
+    assert len(list((out / "runs").glob("demo-*"))) == 2
 
 
 def test_a_missing_extra_is_one_line_that_names_it(tmp_path: Path) -> None:

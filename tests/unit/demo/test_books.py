@@ -10,7 +10,8 @@ from tensorboardX import SummaryWriter
 from sitewire.broker_config.load import load_config
 from sitewire.broker_config.model import Config
 from sitewire.deploy.accounting import RunRow
-from sitewire.deploy.demo.books import differences, expected_rows, read_points, shortfalls
+from sitewire.deploy.demo.books import differences, expected_rows, shortfalls
+from sitewire.deploy.demo.readers import read_points
 from sitewire.deploy.run_state import RunState
 from sitewire.schemas.subject import RunKey
 
@@ -72,10 +73,10 @@ def test_a_receipt_that_is_not_there_is_named() -> None:
     ]
 
 
-def test_points_are_counted_over_all_series_and_none_is_sampled_away(tmp_path: Path) -> None:
-    write(tmp_path, loss=12_000, accuracy=2)
-    write(tmp_path / "hparams", accuracy=1)
-    assert read_points(tmp_path) == {"loss": 12_000, "accuracy": 3}
+def test_points_are_counted_by_series_and_name_and_none_is_sampled_away(config: Config, tmp_path: Path) -> None:
+    write(tmp_path / "runs/demo/site-1", loss=12_000, accuracy=2)
+    write(tmp_path / "runs/demo/site-1/hparams", accuracy=1)
+    assert read_points(config.route("all"), A) == {"loss": 12_000, "accuracy": 2, "hparams/accuracy": 1}
 
 
 def test_what_tensorboard_holds_is_compared_with_what_was_logged(config: Config, tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_what_tensorboard_holds_is_compared_with_what_was_logged(config: Config,
     assert differences(config, logged) == []
     write(tmp_path / "one/demo/site-1", loss=1)
     (line,) = differences(config, logged)
-    assert line == f"site-1 logged {{'loss': 3}}, {tmp_path}/one/demo/site-1 holds {{'loss': 4}}"
+    assert line == f"site-1 logged {{'loss': 3}}, tensorboard in {tmp_path}/one holds {{'loss': 4}}"
 
 
 def test_a_directory_that_was_never_written_differs(config: Config) -> None:

@@ -29,8 +29,9 @@ def test_the_file_that_it_writes_is_valid_and_everything_lies_below_it(tmp_path:
     found = place.prepare(tmp_path / "new" / "out")
     assert found.config.collect.spool == tmp_path / "new" / "out" / "spool"
     assert [route.sink.identity for route in found.config.routes] == [
+        f"mlflow:sqlite:///{tmp_path}/new/out/mlflow.db",
         f"tensorboard:{tmp_path}/new/out/runs",
-        f"jsonl:{tmp_path}/new/out/jsonl",
+        f"wandb:{tmp_path}/new/out",
     ]
 
 
@@ -40,7 +41,7 @@ def test_a_file_that_is_there_is_used_as_it_is(tmp_path: Path) -> None:
     file.write_text(text)
     again = place.prepare(tmp_path)
     again.keep_port()
-    assert again.config.routes[0].sink.identity == f"tensorboard:{tmp_path}/elsewhere"
+    assert again.config.route("tensorboard").sink.identity == f"tensorboard:{tmp_path}/elsewhere"
     assert file.read_text() == text
 
 
@@ -79,7 +80,7 @@ def test_a_second_run_in_the_same_second_gets_a_name_of_its_own(
 ) -> None:
     monkeypatch.setattr("time.strftime", lambda _: "demo-now")
     names = []
-    for folder in ("runs", "jsonl", "runs"):
+    for _ in range(3):
         names.append(place.prepare(tmp_path).run)
-        (tmp_path / folder / names[-1]).mkdir(parents=True)
+        (tmp_path / "runs" / names[-1]).mkdir(parents=True)
     assert names == ["demo-now", "demo-now-2", "demo-now-3"]

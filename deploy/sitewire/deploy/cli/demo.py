@@ -20,7 +20,7 @@ def add(commands: Commands) -> None:
     parser = command(
         commands,
         "demo",
-        "train a model at several sites at once; embedded broker, TensorBoard, and a receipt for every record",
+        "train a model at several sites at once, in four syntaxes; to MLflow, TensorBoard and W&B, with receipts",
         "sitewire demo --sites 4 --alpha 0.1",
     )
     parser.add_argument(

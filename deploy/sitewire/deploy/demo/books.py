@@ -1,24 +1,20 @@
-"""Does everything add up? What the sites say they logged, what the receipts say, and what TensorBoard reads."""
+"""Does everything add up? What the sites say they logged, what the receipts say, and what each tracker holds."""
 
 from __future__ import annotations
 
 import itertools
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from sitewire.broker_config.model import Config, Route
 from sitewire.broker_config.patterns import contains, expand, overlap
 from sitewire.deploy.accounting import RunRow
+from sitewire.deploy.demo.errors import NotReadable
+from sitewire.deploy.demo.readers import place_of, read_points
 from sitewire.deploy.run_state import RunState
 from sitewire.schemas.record import RecordClass
 from sitewire.schemas.subject import METRICS, RunKey
-from sitewire.workers.sinks.tensorboard.layout import run_folder
-
-_EVERYTHING = {"scalars": 0, "tensors": 0}
-"""To an ``EventAccumulator``: keep all points, not a sample."""
 
 
 def expected_rows(config: Config, origins: Iterable[RunKey]) -> set[tuple[str, str]]:
@@ -43,36 +39,26 @@ def shortfalls(rows: Sequence[RunRow], expected: set[tuple[str, str]]) -> list[s
 
 
 def differences(config: Config, logged: Mapping[RunKey, Mapping[str, int]]) -> list[str]:
-    """Read the TensorBoard directories back, with TensorBoard's own reader; return what differs, a line each.
+    """Read the trackers back, each with its own reader; return what differs, a line each.
 
     Args:
-        config: only routes that take every scalar of an origin are looked at.
-        logged: scalars by tag that each origin says it has logged.
+        config: only routes that take every scalar of an origin are looked at, and those whose tracker is read here.
+        logged: scalars by series and name that each origin says it has logged.
     """
-    routes = [route for route in config.routes if route.sink.type == "tensorboard"]
-    return [
-        f"{origin.site} logged {dict(points)}, {_folder(route, origin)} holds {dict(found)}"
-        for route, (origin, points) in itertools.product(routes, logged.items())
-        if _takes_all_scalars(route, origin) and (found := read_points(_folder(route, origin))) != points
-    ]
+    pairs = [pair for pair in itertools.product(config.routes, logged) if _takes_all_scalars(*pair)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # one reader is a program of its own
+        found = pool.map(lambda pair: list(_differs(pair[0], pair[1], logged[pair[1]])), pairs)
+        return [line for lines in found for line in lines]
 
 
-def read_points(folder: Path) -> Counter[str]:
-    """Return how many scalars TensorBoard finds below a folder, by tag, over all series."""
-    points: Counter[str] = Counter()
-    for place in sorted({path.parent for path in folder.rglob("*tfevents*")}):
-        events = EventAccumulator(str(place), _EVERYTHING).Reload()
-        points.update({tag: len(events.Scalars(tag)) for tag in events.Tags()["scalars"]})
-    return points
-
-
-def logdir(route: Route) -> Path:
-    """Return where a TensorBoard route writes."""
-    return Path(route.sink.identity.partition(":")[2])
-
-
-def _folder(route: Route, origin: RunKey) -> Path:
-    return run_folder(logdir(route), origin)
+def _differs(route: Route, origin: RunKey, points: Mapping[str, int]) -> Iterator[str]:
+    try:
+        found = read_points(route, origin)
+    except NotReadable as error:
+        yield f"{origin.site} in the route {route.name}: {error}"
+        return
+    if found is not None and found != points:
+        yield f"{origin.site} logged {dict(points)}, {route.sink.type} in {place_of(route)} holds {dict(found)}"
 
 
 def _takes_all_scalars(route: Route, origin: RunKey) -> bool:

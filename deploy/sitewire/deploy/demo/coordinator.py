@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from sitewire.collectors.tensorboard import SummaryWriter
+from sitewire.collectors import Run
 from sitewire.deploy.demo.examples import Examples
 from sitewire.deploy.demo.messages import Averaged, Finished, Update
 from sitewire.deploy.demo.network import Score, average, evaluate, fresh
@@ -34,17 +34,17 @@ class CoordinatorTask:
 def run_coordinator(task: CoordinatorTask) -> None:
     """Lead all rounds. Ends early, without a word, when the other ends of the pipes are gone."""
     try:
-        with SummaryWriter() as writer:
-            points = _lead(task, writer)
+        with Run() as run:
+            points = _lead(task, run)
         task.terminal.send(Finished(SERVER, points))
     except (EOFError, ConnectionError):
         return
 
 
-def _lead(task: CoordinatorTask, writer: SummaryWriter) -> Counter[str]:
+def _lead(task: CoordinatorTask, run: Run) -> Counter[str]:
     parameters = fresh(task.plan.hidden, task.plan.random(2))
     points: Counter[str] = Counter()
-    points += _log(writer, evaluate(parameters, task.test), 0)
+    points += _log(run, evaluate(parameters, task.test), 0)
     for number in range(1, task.plan.rounds + 1):
         for site in task.sites:
             site.send(parameters)
@@ -52,13 +52,12 @@ def _lead(task: CoordinatorTask, writer: SummaryWriter) -> Counter[str]:
         updates: list[Update] = [site.recv() for site in task.sites]
         parameters = average([update.parameters for update in updates], [update.examples for update in updates])
         score = evaluate(parameters, task.test)
-        points += _log(writer, score, number)
+        points += _log(run, score, number)
         task.terminal.send(Averaged(number, score))
     return points
 
 
-def _log(writer: SummaryWriter, score: Score, number: int) -> Counter[str]:
+def _log(run: Run, score: Score, number: int) -> Counter[str]:
     tags = {"global/loss": score.loss, "global/accuracy": score.accuracy}
-    for tag, value in tags.items():
-        writer.add_scalar(tag, value, number)
+    run.log(tags, round=number)
     return Counter(dict.fromkeys(tags, 1))

@@ -6,7 +6,8 @@
     └── DemoError            the message is for the person at the terminal
         ├── SiteEnded        a training process ended before its work was done
         ├── NoFreePort       every port that the demo would use is taken
-        └── PlaceRefused     the folder of the results cannot be used
+        ├── PlaceRefused     the folder of the results cannot be used
+        └── NotReadable      a tracker's files are there, and its own reader fails
 """
 
 from __future__ import annotations
@@ -28,3 +29,7 @@ class NoFreePort(DemoError):
 
 class PlaceRefused(DemoError):
     """The folder of the results cannot be used."""
+
+
+class NotReadable(DemoError):
+    """A tracker's files are there, and its own reader fails."""

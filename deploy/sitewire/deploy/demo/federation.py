@@ -25,7 +25,8 @@ EXIT_SECONDS: Final = 15.0
 
 # Sites share the machine's cores; and sums come out the same whatever their number is.
 _ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-_PREFIX: Final = "SITEWIRE_"
+_OTHERS: Final = ("SITEWIRE_", "MLFLOW_", "WANDB_")
+"""Variables of the user's own: they say where their trainings log, and may turn it off."""
 
 
 class Federation:
@@ -85,7 +86,7 @@ class Federation:
 
     def _start(self, name: str, target: Callable[..., None], task: SiteTask | CoordinatorTask) -> None:
         process = self._context.Process(target=target, args=(task,), name=name, daemon=True)
-        with _environment({**self._environment, f"{_PREFIX}SITE": name}):
+        with _environment({**self._environment, "SITEWIRE_SITE": name}):
             process.start()
         self._processes[name] = process
 
@@ -132,10 +133,10 @@ def _close(*ends: Connection) -> None:
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set the environment that a process starts with; what the user's own has for sitewire is not meant for it."""
+    """Set the environment that a process starts with; what the user's own has for trackers is not meant for it."""
     before = dict(os.environ)
     try:
-        for name in [name for name in before if name.startswith(_PREFIX)]:
+        for name in [name for name in before if name.startswith(_OTHERS)]:
             del os.environ[name]
         os.environ.update({**_ONE_THREAD, **variables})
         yield

@@ -10,11 +10,12 @@ from rich.console import Console
 
 from sitewire.deploy.cli.signals import stop_on_signals
 from sitewire.deploy.demo.books import differences
+from sitewire.deploy.demo.next_steps import how_to_go_on
 from sitewire.deploy.demo.place import Place, prepare
 from sitewire.deploy.demo.plan import Plan
 from sitewire.deploy.demo.progress import Display
 from sitewire.deploy.demo.session import Session
-from sitewire.deploy.demo.summary import how_to_go_on, summarize
+from sitewire.deploy.demo.summary import summarize
 from sitewire.deploy.stack import Stack
 
 DONE: Final = 0
@@ -23,7 +24,7 @@ INTERRUPTED: Final = 130
 
 
 async def demo(plan: Plan, out: Path) -> int:
-    """Run the demo and return the exit code: 0 only if every receipt adds up and TensorBoard reads what was logged.
+    """Run the demo and return the exit code: 0 only if every receipt adds up and each tracker holds what was logged.
 
     Raises:
         DeployError: the broker cannot be started, ``out`` cannot be used, or a site ended early.
@@ -33,13 +34,14 @@ async def demo(plan: Plan, out: Path) -> int:
     console = Console(highlight=False, soft_wrap=True)
     place = prepare(out)
     console.print(f"run {place.run}: {_count(plan.sites, 'site')}, {_count(plan.rounds, 'round')}; results in {out}")
-    with Display(console, plan) as display:
+    with Display(console, plan, [route.name for route in place.config.routes]) as display:
         session = Session(place, plan, display)
         completed = await _run(session, place)
     if not completed:
         console.print("Stopped. What was logged is kept, and `up` delivers what is not delivered yet:")
         how_to_go_on(console, place)
         return INTERRUPTED
+    console.print("reading back what the trackers hold")
     problems = [*session.problems, *await asyncio.to_thread(differences, place.config, session.points)]
     summarize(console, session, place, problems)
     return NOT_DELIVERED if problems else DONE

@@ -12,24 +12,13 @@ from typing import Final
 
 from sitewire.broker_config.load import load_config
 from sitewire.broker_config.model import Broker, Config
+from sitewire.deploy.default_file import default_text
 from sitewire.deploy.demo.errors import NoFreePort, PlaceRefused
 
 PORTS: Final = range(4222, 4322)
 """NATS's own first. None of those that a system gives to outgoing connections: it shall be free tomorrow too."""
 
-_TEMPLATE: Final = """\
-# Written by `sitewire demo`. Edit it, then run: sitewire up -c {shown}
-broker:
-  embedded: {{port: {port}, store: jetstream}}
-collect: {{spool: spool}}
-routes:
-  tensorboard:
-    subjects: ["metrics.>"]                       # every site, run and class
-    sink: {{type: tensorboard, logdir: runs}}
-  jsonl:
-    subjects: ["metrics.>"]
-    sink: {{type: jsonl, dir: jsonl}}
-"""
+_SPOOL: Final = "collect: {spool: spool}\n"
 _PORT: Final = re.compile(r"(?<=\bport: )\d+")
 
 
@@ -70,7 +59,7 @@ def prepare(out: Path) -> Place:
     try:
         out.mkdir(parents=True, exist_ok=True)
         if not file.exists():
-            file.write_text(_TEMPLATE.format(port=free_port(), shown=file), encoding="utf-8")
+            file.write_text(default_text("demo", file, free_port(), "jetstream", _SPOOL), encoding="utf-8")
     except OSError as error:
         msg = f"{error.filename or out}: {error.strerror}; name another folder with --out"
         raise PlaceRefused(msg) from error
@@ -110,6 +99,6 @@ def _is_free(port: int) -> bool:
 
 def _new_run(out: Path) -> str:
     name = time.strftime("demo-%Y%m%d-%H%M%S")
-    earlier = {path.name for folder in ("runs", "jsonl") for path in (out / folder).glob(f"{name}*")}
+    earlier = {path.name for path in (out / "runs").glob(f"{name}*")}
     numbers = (name if number == 1 else f"{name}-{number}" for number in range(1, len(earlier) + 2))
     return next(candidate for candidate in numbers if candidate not in earlier)

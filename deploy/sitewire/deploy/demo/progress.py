@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -15,11 +16,11 @@ from sitewire.deploy.demo.plan import Plan
 class Display:
     """Follows the training and the delivery. ``tell`` may be called from another thread."""
 
-    def __init__(self, console: Console, plan: Plan) -> None:
+    def __init__(self, console: Console, plan: Plan, routes: Iterable[str]) -> None:
         self._console = console
         self._plan = plan
         self._progress = Progress(
-            TextColumn("{task.description:<9}"),
+            TextColumn("{task.description:<11}"),
             BarColumn(bar_width=30),
             TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("{task.fields[remark]}"),
@@ -28,8 +29,8 @@ class Display:
             disable=not console.is_terminal,
         )
         self._bars = {name: self._bar(name, "waits for its process") for name in plan.names}
-        self._delivery = self._bar("delivery", "")
-        self._delivered = (0, 0)
+        self._deliveries = {name: self._bar(name, "") for name in routes}
+        self._delivered: Mapping[str, tuple[int, int]] = {}
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -51,14 +52,19 @@ class Display:
                 f"{rounds}: accuracy of the averaged network {score.accuracy:.1%}, loss {score.loss:.3f}"
             )
 
-    def deliver(self, delivered: int, logged: int) -> None:
-        """Show how much has arrived, over all routes; both are numbers of records."""
-        self._progress.update(
-            self._delivery, completed=delivered, total=logged or None, remark=f"{delivered} of {logged}"
-        )
-        if self._progress.disable and (delivered, logged) != self._delivered:
-            self._console.print(f"delivered {delivered} of {logged} records")
-        self._delivered = (delivered, logged)
+    def deliver(self, delivered: Mapping[str, tuple[int, int]]) -> None:
+        """Show how much has arrived.
+
+        Args:
+            delivered: by route, records in its tracker and records logged.
+        """
+        for route, (count, logged) in delivered.items():
+            bar = self._deliveries[route]
+            self._progress.update(bar, completed=count, total=logged or None, remark=f"{count} of {logged} delivered")
+        if self._progress.disable and delivered != self._delivered:
+            parts = (f"{route} {count} of {logged}" for route, (count, logged) in delivered.items())
+            self._console.print(f"delivered to {', '.join(parts)}")
+        self._delivered = delivered
 
     def _bar(self, name: str, remark: str) -> TaskID:
         return self._progress.add_task(name, total=None, remark=remark)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from nats.aio.client import Client
@@ -105,7 +105,13 @@ class Session:
         rows = await read_rows(client, self._place.config)
         self.rows = [row for row in rows if row.run == self._place.run]
         self.problems = shortfalls(self.rows, expected_rows(self._place.config, self._origins))
-        self._display.deliver(sum(row.delivered for row in self.rows), sum(row.logged for row in self.rows))
+        routes = sorted({row.route for row in self.rows})
+        self._display.deliver({route: _sums(row for row in self.rows if row.route == route) for route in routes})
+
+
+def _sums(rows: Iterable[RunRow]) -> tuple[int, int]:
+    counts = [(row.delivered, row.logged) for row in rows]
+    return sum(delivered for delivered, _ in counts), sum(logged for _, logged in counts)
 
 
 def _environment(config: Config, run: str) -> dict[str, str]:

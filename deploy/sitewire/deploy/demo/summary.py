@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
-import shutil
-import sys
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
+from sitewire.broker_config.model import Route
 from sitewire.deploy.accounting import RunRow
-from sitewire.deploy.demo.books import logdir
+from sitewire.deploy.demo.next_steps import how_to_go_on
 from sitewire.deploy.demo.place import Place
+from sitewire.deploy.demo.readers import database
 from sitewire.deploy.demo.session import Session
 
 
@@ -40,41 +39,26 @@ def receipts(rows: Sequence[RunRow]) -> Table:
     return table
 
 
-def how_to_go_on(console: Console, place: Place) -> None:
-    """Print the commands that come next, as they work in this shell."""
-    file = shlex.quote(str(place.file))
-    lines = [
-        ("see the curves", f"{_program('tensorboard')} --logdir {shlex.quote(str(folder))}")
-        for folder in _logdirs(place)
-    ]
-    lines.append(("receive more", f"{_program('sitewire')} up -c {file}"))
-    lines.append(("and beside it", f"{_program('sitewire')} runs -c {file}"))
-    for what, command in lines:
-        console.print(f"{what + ':':<16}{command}", markup=False)
-
-
 def _say_what_arrived(console: Console, session: Session, place: Place) -> None:
     points = sum(sum(tags.values()) for tags in session.points.values())
     records = sum({row.site: row.logged for row in session.rows}.values())
     console.print("Every receipt adds up: logged = sent = delivered.")
-    if _logdirs(place):
-        console.print(f"TensorBoard's own reader finds all {points} points.")
+    if readers := [_READ[route.sink.type] for route in place.config.routes if _is_read(route)]:
+        console.print(f"All {points} points, each once, are found by {_listed(readers)}.")
     console.print(f"What left the sites: {records} records (metrics, settings, counts of examples), to the broker,")
     console.print("and their networks, to the coordinator. No image and no label.")
 
 
-def _logdirs(place: Place) -> list[Path]:
-    folders = [logdir(route) for route in place.config.routes if route.sink.type == "tensorboard"]
-    return [_near(folder) for folder in folders]
+_READ: Final = {
+    "tensorboard": "TensorBoard's own reader",
+    "mlflow": "a query of MLflow's tables",
+    "wandb": "W&B's own reader",
+}
 
 
-def _near(path: Path) -> Path:
-    """Return the path as seen from here, if it is below."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+def _is_read(route: Route) -> bool:
+    return route.sink.type in _READ and (route.sink.type != "mlflow" or database(route) is not None)
 
 
-def _program(name: str) -> str:
-    """Return what to type for a program of this environment: its name if the shell finds it, otherwise its path."""
-    beside = Path(sys.executable).parent / name
-    found = shutil.which(name)
-    return name if found and Path(found).resolve() == beside.resolve() else shlex.quote(str(_near(beside)))
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
