@@ -120,6 +120,18 @@ def runs_are_nested(mlflow: Mlflow, seen: Seen) -> None:
         seen.run(mlflow.get_parent_run(later.info.run_id))
 
 
+def what_tags_say_of_a_run(mlflow: Mlflow, seen: Seen) -> None:
+    with mlflow.start_run() as outer:
+        pass
+    said = {"mlflow.parentRunId": outer.info.run_id, "mlflow.runName": "name", "mlflow.note.content": "why", "a": "b"}
+    with mlflow.start_run(tags=said) as inner:
+        seen.run(mlflow.get_parent_run(inner.info.run_id))
+        seen.say([inner.info.run_name, *(inner.data.tags[name] for name in list(said)[1:])])
+        with mlflow.start_run(nested=True, tags=said, run_name="another") as innermost:
+            seen.run(mlflow.get_parent_run(innermost.info.run_id))
+            seen.say([innermost.info.run_name, innermost.data.tags["mlflow.runName"]])
+
+
 def what_is_refused(mlflow: Mlflow, seen: Seen) -> None:
     with mlflow.start_run() as run:
         seen.raised(mlflow.start_run)
@@ -282,6 +294,7 @@ PROGRAMS = {
         a_block_ends_its_run,
         an_exception_fails_every_run_that_it_leaves,
         runs_are_nested,
+        what_tags_say_of_a_run,
         what_is_refused,
         a_status_that_is_none,
         every_status,

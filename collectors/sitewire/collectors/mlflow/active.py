@@ -16,7 +16,9 @@ from sitewire.collectors.mlflow.known_runs import KnownRun, known_runs, not_coll
 from sitewire.collectors.mlflow.snapshots import RUNNING, STATUSES, Run, RunData, RunInfo
 from sitewire.collectors.mlflow.words import words
 
+_NAME: Final = "mlflow.runName"
 _NOTE: Final = "mlflow.note.content"
+PARENT: Final = "mlflow.parentRunId"
 _RUN_VARIABLE: Final = "MLFLOW_RUN_ID"
 
 
@@ -91,15 +93,15 @@ def start_run(
     if here.stack and not nested:
         raise RunAlreadyActive(here.stack[0].info.run_id)
     given = _given(tags, description)
-    name, notes = words("name", run_name), words("notes", description)
+    name, notes = words("name", run_name or given.get(_NAME)), words("notes", description or given.get(_NOTE))
     if chosen := run_id or _run_of_environment():
         known = known_runs.resume(_checked(chosen), experiment_of(experiment_id), name, notes)
     else:
-        parent = _parent(parent_run_id)
+        parent = _parent(parent_run_id) or _parent_of(given)
         known = known_runs.begin(experiment_of(experiment_id), name, parent, notes)
     known.tags.update(given | _described(known, notes))
-    if tags:
-        known.run.set_tags(tags)
+    if tags is not None:
+        known.run.set_tags(_without_said(given) if given else tags)
     if log_system_metrics:
         not_collected("start_run(log_system_metrics)")
     here.stack.append(ActiveRun(known))
@@ -171,7 +173,7 @@ def _given(tags: object, description: object) -> dict[str, object]:
 
 
 def _described(known: KnownRun, notes: str | None) -> dict[str, str]:
-    said = {"mlflow.runName": known.name or known.run.site, "mlflow.parentRunId": known.parent, _NOTE: notes}
+    said = {_NAME: known.name or known.run.site, PARENT: known.parent, _NOTE: notes}
     return {key: text for key, text in said.items() if text is not None}
 
 
@@ -187,6 +189,16 @@ def _parent(parent_run_id: object) -> str | None:
         )
         raise MlflowException(msg)
     return parent
+
+
+def _parent_of(tags: Mapping[str, object]) -> str | None:
+    # Programs that know the original well nest a run by this tag.
+    return _checked(tags[PARENT]) if PARENT in tags else None
+
+
+def _without_said(tags: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the tags but those that the run's beginning says: MLflow's parent has another id than ours."""
+    return {key: value for key, value in tags.items() if key not in (_NAME, _NOTE, PARENT)}
 
 
 def _checked(run_id: object) -> str:

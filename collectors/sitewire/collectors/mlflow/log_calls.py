@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 
 from sitewire.collectors import parsers
-from sitewire.collectors.mlflow.active import current, here
+from sitewire.collectors.mlflow.active import PARENT, current, here
 from sitewire.collectors.mlflow.experiments import experiment_of
 from sitewire.collectors.mlflow.known_runs import known_runs, not_collected
 from sitewire.collectors.mlflow.operations import DONE, RunOperations, outcome
@@ -47,7 +47,7 @@ def log_metric(
         run.log_scalar(key, as_number(value), step, as_seconds(timestamp))
     if model_id is not None or dataset is not None:
         _refuse_context(model_id, dataset)
-    return None if synchronous is None else outcome(synchronous)
+    return outcome(synchronous)
 
 
 def log_metrics(
@@ -85,8 +85,10 @@ def log_params(
 
 
 def set_tag(key: str, value: object, synchronous: bool | None = None) -> RunOperations | None:  # noqa: FBT001
-    """Set a tag; its value is written by its ``str()``."""
-    if (run := _run(None)) is not None:
+    """Set a tag; its value is written by its ``str()``. A run that has begun is nested in no other any more."""
+    if type(key) is str and key == PARENT:
+        not_collected(f"set_tag({PARENT})")
+    elif (run := _run(None)) is not None:
         run.set_tag(key, value)
     return outcome(synchronous)
 
@@ -97,7 +99,7 @@ def set_tags(
 ) -> RunOperations | None:
     """Set several tags; one that is refused leaves the others be."""
     if (run := _run(None)) is not None:
-        run.set_tags(tags)
+        run.set_tags(_without_parent(tags))
     return outcome(synchronous)
 
 
@@ -144,6 +146,17 @@ def _each_param(params: object) -> Mapping[str, object]:
         return {key: as_param(value) for key, value in params.items()}  # type: ignore[attr-defined]  # or it is counted
     except Exception:  # noqa: BLE001  not a mapping, or a foreign one, which may raise anything: the run counts it
         return params  # type: ignore[return-value]
+
+
+def _without_parent(tags: Mapping[str, object]) -> Mapping[str, object]:
+    try:
+        if PARENT not in tags:
+            return tags
+        kept = {key: value for key, value in tags.items() if key != PARENT}
+    except Exception:  # noqa: BLE001  not a mapping, or a foreign one, which may raise anything: the run counts it
+        return tags
+    not_collected(f"set_tag({PARENT})")
+    return kept
 
 
 def _refuse_context(model_id: object, dataset: object) -> None:

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sitewire.collectors import mlflow
+from sitewire.collectors.mlflow import operations
 from sitewire.collectors.mlflow.known_runs import known_runs
 from sitewire.collectors.mlflow.values import as_param
 from sitewire.schemas.record import Kind, Record
@@ -133,6 +134,13 @@ def test_a_call_says_whether_to_wait_as_the_original_does(spool: Path) -> None:
     assert isinstance(mlflow.log_param("a", 1, synchronous=False), mlflow.RunOperations)
     mlflow.flush_async_logging()
     mlflow.flush_artifact_async_logging()
+
+
+def test_the_originals_variable_asks_for_something_to_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "_ASYNCHRONOUS", True)
+    for outcome in (mlflow.log_metric("a", 1.0), mlflow.log_param("p", 1), mlflow.set_tags({})):
+        assert isinstance(outcome, mlflow.RunOperations)
+    assert mlflow.log_metric("a", 1.0, synchronous=True) is None
 
 
 _GARBAGE: list[Any] = [None, "", "x", 5, -1, 2**70, 1e400, float("nan"), 1j, b"x", [1], {}, {"a": "b"}, {5: 1},

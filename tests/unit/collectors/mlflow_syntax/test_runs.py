@@ -52,6 +52,20 @@ def test_the_runs_of_a_process_are_numbered_and_say_what_they_are_called(spool: 
     assert [written[0].status for written in found.values()] == ["finished"] * 3
 
 
+def test_what_tags_say_of_a_run_is_said_by_its_beginning_for_ids_are_ours(spool: Path) -> None:
+    said = {"mlflow.parentRunId": "sweep", "mlflow.runName": "name", "mlflow.note.content": "why", "team": "red"}
+    with mlflow.start_run(tags=said):
+        mlflow.set_tag("mlflow.parentRunId", "other")
+        mlflow.set_tags({"mlflow.parentRunId": "other", "fold": 1})
+    (written,) = writers(spool)
+    assert {key: _start(written)[key] for key in ("parent", "name", "notes")} == {
+        "parent": "sweep", "name": "name", "notes": "why",
+    }  # fmt: skip
+    tags = {record.name: record.value for record in written.records if record.kind is Kind.TAG}
+    assert tags == {"team": "red", "fold": "1"}
+    assert known_runs._runs["job"].run.refused == {"not_collected": 2}
+
+
 def test_an_exception_fails_the_run_of_the_block_and_not_the_one_around(spool: Path) -> None:
     def train() -> None:
         with mlflow.start_run(nested=True):
