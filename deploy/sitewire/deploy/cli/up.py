@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     from sitewire.broker_config.load import load_config
     from sitewire.deploy.stack import Stack
 
-    config = load_config(options.config or _default())
+    config = load_config(options.config or default_file())
 
     async def until_stopped() -> None:
         with stop_on_signals() as stop:
@@ -46,7 +46,12 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _default() -> Path:
+def default_file() -> Path:
+    """Return the file that is meant where none is named; it is written if it is not there.
+
+    Raises:
+        FileRefused: it cannot be.
+    """
     from sitewire.deploy.default_file import write_if_missing
 
     if write_if_missing(_DEFAULT):
