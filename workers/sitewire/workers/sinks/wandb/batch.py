@@ -25,7 +25,8 @@ MAX_ROW_VALUES: Final = 500
 
 _START: Final = {"name": "name", "group": "group", "job_type": "job_type", "notes": "notes"}
 _DEFINED: Final = {"step_metric": str, "step_sync": bool, "hidden": bool, "summary": str, "goal": str}
-_SUMMARIES: Final = frozenset({"min", "max", "mean", "best", "last", "none", "copy", "first"})
+_SUMMARIES: Final = frozenset({"min", "max", "mean", "last", "none", "copy", "first"})
+_BEST: Final = {None: "min", "minimize": "min", "maximize": "max"}
 
 
 @dataclass(slots=True)
@@ -156,10 +157,14 @@ def _definition(record: Record, at: tuple[StreamKey, int]) -> dict[str, Any]:
     said: Any = record.value
     how = {name: value for name, value in said.items() if value is not None}
     wrong = [name for name, value in how.items() if not isinstance(value, _DEFINED.get(name, ()))]
-    summaries = set(filter(None, str(how.get("summary", "")).split(",")))
-    if wrong or not summaries <= _SUMMARIES or "*" in record.name[:-1]:
-        msg = f"W&B has no such definition of {record.name!r}: {how!r:.200}"
+    goal = how.pop("goal", None)
+    best = _BEST.get(goal)
+    summaries = [best if part == "best" else part for part in str(how.get("summary", "")).split(",") if part]
+    if wrong or best is None or not _SUMMARIES.issuperset(summaries) or "*" in record.name[:-1]:
+        msg = f"W&B has no such definition of {record.name!r}: {said!r:.200}"
         raise BatchRefused(msg, at=at)
+    if summaries:
+        how["summary"] = ",".join(filter(None, summaries))
     if "step_metric" in how:
         how["step_metric"] = free(how["step_metric"])
     return how

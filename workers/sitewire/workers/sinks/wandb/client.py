@@ -3,6 +3,7 @@
 Where the online mode differs: ``settings_of``.
 """
 
+# ruff: noqa: SLF001  the client has no public word for leaving a run that goes on, nor for the end of its core
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping

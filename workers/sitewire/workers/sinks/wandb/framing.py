@@ -1,8 +1,8 @@
 """Bytes of a ``.wandb`` file back to records: blocks as LevelDB's log has them.
 
 A header of 7 bytes; then blocks of 32 KiB, counted from the file's start, of chunks: CRC-32 of type and data,
-length, type, data. A record is one chunk (FULL) or several (FIRST, MIDDLE, LAST). Zeros, or less than a chunk's header, fill up a
-block.
+length, type, data. A record is one chunk (FULL) or several (FIRST, MIDDLE, LAST). Zeros, or less than a chunk's
+header, fill up a block.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The host: a process that holds the W&B client, so that its faults are nobody else's.
 
 ``python -m sitewire.workers.sinks.wandb.host DESCRIPTOR``. Standard input is the core lock (``core_lock``); the
-descriptor is a socket to the worker. It ends when the worker closes that, or dies. Each run has a thread: one that hangs
-stops no other.
+descriptor is a socket to the worker. It ends when the worker closes that, or dies, and with ``wandb-core``. Each run
+has a thread: one that hangs stops no other.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Names as W&B's keys.
 
-W&B overwrites or hides what begins with ``_``, ``sitewire`` is ours, and a name that is one backslash ends ``wandb-core``
-and with it all runs (0.31.0): such a name has ``~`` in front, and so has one that looks as if it had.
+W&B overwrites or hides what begins with ``_``, ``sitewire`` is ours, and a name that is one backslash ends
+``wandb-core`` and with it all runs (0.31.0): such a name has ``~`` in front, and so has one that looks as if it had.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Names of a run in W&B, and where its files are.
 
 ``<dir>/wandb/[offline-]run-<time>-<id>[-n]/run-<id>.wandb`` as the client makes it. Such a directory is a
-*segment*: what one opening of the run wrote. Segments are never gone on with, so that a reader meets no file that was cut.
+*segment*: what one opening of the run wrote. Segments are never gone on with: no reader meets a file that was cut.
 """
 
 from __future__ import annotations
