@@ -11,7 +11,6 @@ from itertools import count
 from signal import SIGKILL, SIGSTOP
 from typing import Final
 
-from sitewire.broker_config.names import PARTITIONS
 from sitewire.workers.point import Point
 from support.checker.load import Finding, Load, load
 from support.checker.scene import LEASE, Scene
@@ -98,7 +97,11 @@ def _provoke(scene: Scene, case: Case, running: Load) -> None:
 def _wait_for_births(scene: Scene, case: Case) -> None:
     """Set the trap before there is anything of the load: its runs are made once. Of two deaths it is the first."""
     scene.keep(case.workers)
-    scene.trap.set(case.point, SIGKILL if case.takeover else case.number, random.randint(1, PARTITIONS))
+    scene.trap.set(
+        case.point,
+        SIGKILL if case.takeover else case.number,
+        random.randint(1, min(tracker.runs for tracker in scene.trackers)),
+    )
 
 
 def _after_a_first_death(scene: Scene, case: Case, running: Load) -> None:

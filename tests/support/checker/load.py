@@ -22,7 +22,6 @@ from support.verdict import NOTHING, Verdict
 
 SITES: Final = ("a", "b. c")
 ENOUGH: Final = 10**9  # points: until told to stop
-RATE: Final = 1200  # points a second of all runs together
 MOST_RUNS: Final = 100  # of a load: each has a seed of its own
 NO_VARIABLES: Final[Mapping[str, str]] = {}
 MOST_SHOWN: Final = 4  # complaints of a finding in its line
@@ -186,11 +185,11 @@ def load(
     trackers: Sequence[Tracker],
     name: str,
     *,
-    rate: int = RATE,
+    rate: int | None = None,
     count: int = ENOUGH,
     served: bool = False,
     patience: float = PATIENCE,
-    runs: int = PARTITIONS,
+    runs: int | None = None,
     watched: int = MOST_RUNS,
     variables: Mapping[str, str] = NO_VARIABLES,
 ) -> Iterator[Load]:
@@ -200,19 +199,20 @@ def load(
         site: whose broker takes it.
         trackers: the routes.
         name: of the load, new in this folder; its runs' ids begin with it.
-        rate: points a second of all runs together.
+        rate: points a second of all runs together; 0 is as fast as they can, none what the slowest tracker takes.
         count: points of each run, if it is to end by itself.
         served: watch TensorBoard with its data server instead of its Python reader.
         patience: seconds for what is waited for.
-        runs: how many, one in each partition, then a second one.
+        runs: how many, one in each partition, then a second one; none for what the slowest tracker takes.
         watched: how many of them a live reader looks at; a load for its own sake is too much to be read twice.
         variables: the trainers' environment.
     """
-    keys = run_keys(name, runs)
+    keys = run_keys(name, min(tracker.runs for tracker in trackers) if runs is None else runs)
     trainers: list[Trainer] = []
+    whole = min(tracker.rate for tracker in trackers) if rate is None else rate
     for where in dict.fromkeys(key.site for key in keys):
         ids = [key.run for key in keys if key.site == where]
-        share = rate * len(ids) // len(keys)
+        share = whole * len(ids) // len(keys)
         trainers += site.train_runs(count, ids, site=where, seed=next(_seeds) * MOST_RUNS, rate=share, **variables)
     with ExitStack() as stack:
         stack.callback(_kill, trainers)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 from sitewire.schemas.subject import RunKey
 from support.checker.grid import snapped
-from support.checker.tracker import Story, Tracker
+from support.checker.tracker import Story, Tracker, by_name
+from support.live import Found
 from support.points import Point, float32
 
 _RUNS: Final = """
@@ -39,27 +40,53 @@ def replay(database: Path, key: RunKey) -> Story:
     """Return the metrics of a run by time: MLflow keeps no other order. A second run of the key shows as a point."""
     if not database.exists():
         return []
+    return _read(database, key, _names)
+
+
+def watch(database: Path, key: RunKey) -> Callable[[], Found]:
+    """Return what looks at a run again and again; by the names as they are written, as their tags come behind them."""
+    return lambda: by_name(_read(database, key, lambda connection, run: {}) if database.exists() else ())
+
+
+def _read(database: Path, key: RunKey, names: Callable[[sqlite3.Connection, str], Mapping[str, str]]) -> Story:
     with reading(database) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'metrics'").fetchone():
             return []  # it is being made
         runs = [run for (run,) in connection.execute(_RUNS, (key.site, key.run))]
-        story = [item for run in runs for item in _points(connection, run)]
+        story = [item for run in runs for item in _points(connection, run, names(connection, run))]
     return [*story, *[_SECOND for _ in runs[1:]]]
 
 
-def _points(connection: sqlite3.Connection, run: str) -> Iterator[tuple[str, Point]]:
-    names = {written.removeprefix("sitewire.name."): name for written, name in connection.execute(_NAMES, (run,))}
+def _names(connection: sqlite3.Connection, run: str) -> Mapping[str, str]:
+    return {written.removeprefix("sitewire.name."): name for written, name in connection.execute(_NAMES, (run,))}
+
+
+def _points(connection: sqlite3.Connection, run: str, names: Mapping[str, str]) -> Iterator[tuple[str, Point]]:
     for name, step, value, is_nan, milliseconds in connection.execute(_POINTS, (run,)):
         number = math.nan if is_nan else float32(value)
         yield names.get(name, name), Point(step, number, snapped(milliseconds / 1000))
 
 
+CONSTANTS: Final = ("sitewire.workers.sinks.mlflow:MOST_METRICS=6",)
+"""Small requests, so that a batch takes several."""
+RUNS: Final = 4
+RATE: Final = 60
+"""On a busy machine MLflow takes some dozens of such requests a second: each is several transactions."""
+
 MLFLOW: Final = Tracker(
-    "mlflow", "mlflow.db", '{type: mlflow, tracking_uri: "sqlite:///mlflow.db", flush_seconds: 0.3}', replay
+    "mlflow",
+    "mlflow.db",
+    '{type: mlflow, tracking_uri: "sqlite:///mlflow.db", flush_seconds: 0.8}',
+    replay,
+    watch=watch,
+    constants=CONSTANTS,
+    rate=RATE,
+    runs=RUNS,
 )
 """Written to by the workers themselves."""
 
 
 def mlflow_at(url: str, database: Path) -> Tracker:
     """Return the tracker behind a server, whose database is read past it."""
-    return Tracker("mlflow", str(database), f'{{type: mlflow, tracking_uri: "{url}", flush_seconds: 0.3}}', replay)
+    sink = f'{{type: mlflow, tracking_uri: "{url}", flush_seconds: 0.8}}'
+    return Tracker("mlflow", str(database), sink, replay, watch=watch, constants=CONSTANTS, rate=RATE, runs=RUNS)

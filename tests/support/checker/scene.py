@@ -124,6 +124,8 @@ def scene(
     variables = {"SITEWIRE_TEST_CONSTANTS": " ".join([*constants, *own])}
     if without:
         variables["SITEWIRE_TEST_BREAK"] = without
+    if any("mlflow" in tracker.sink for tracker in trackers):
+        variables["SITEWIRE_TEST_INSIDE"] = "mlflow"
     if refused:
         variables["SITEWIRE_TEST_REFUSE"] = refused
     made = Scene(folder, trackers, variables)

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from sitewire.broker_config.names import PARTITIONS
 from sitewire.schemas.subject import RunKey
 from support.lines import read_lines
 from support.live import Found, folder_of, looking_at, read_in_file_order, read_points
@@ -31,6 +32,7 @@ class Tracker:
         look: the same by name, as people see it, if there is such a reader.
         watch: makes what looks at a run again and again, if there is something better than ``replay``.
         constants: of the product, set for the workers beside the scene's own.
+        rate, runs: of a load that the tracker can take on a busy machine; points a second of all runs together.
     """
 
     route: str
@@ -40,6 +42,8 @@ class Tracker:
     look: Callable[[Path, RunKey], Found] | None = None
     watch: Callable[[Path, RunKey], Callable[[], Found]] | None = None
     constants: Sequence[str] = ()
+    rate: int = 1200
+    runs: int = PARTITIONS
 
     def show(self, base: Path, key: RunKey) -> Found:
         """Return what the place holds of a run, by name; ``base`` is the config file's folder."""
