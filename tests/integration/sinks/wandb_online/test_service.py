@@ -31,7 +31,7 @@ def there(standin: StandIn, tmp_path: Path) -> Service:
     return Service(standin.url, standin.entity, key)
 
 
-def test_a_run_has_what_its_last_line_says_and_one_that_is_not_there_has_nothing(standin: StandIn, there: Service) -> None:
+def test_a_run_has_what_its_last_line_says_and_an_unknown_one_has_nothing(standin: StandIn, there: Service) -> None:
     standin.runs.upsert("project", "one", {})
     assert ask(there, "project", "one") == Served()
     lines = [json.dumps({"_step": step}) for step in (0, 1, 4)]
@@ -78,7 +78,7 @@ def test_an_address_of_something_else_is_a_place_that_is_down(there: Service) ->
 
 
 @pytest.mark.parametrize("content", ["", "two words", "two\nlines", "k\xe9y", None])
-def test_a_file_without_a_key_is_the_places_trouble_and_shows_nothing_of_it(there: Service, content: str | None) -> None:
+def test_a_file_without_a_key_is_the_places_trouble_and_is_not_shown(there: Service, content: str | None) -> None:
     there.api_key_file.unlink()
     if content is not None:
         there.api_key_file.write_text(content, encoding="latin-1")

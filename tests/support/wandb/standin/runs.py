@@ -52,7 +52,7 @@ class ServedRun:
 
     @property
     def history(self) -> list[dict[str, Any]]:
-        """The rows, in the order of their lines; ``NaN`` and infinities are strings, as the client writes them."""
+        """The rows, in the order of their lines."""
         return [json.loads(line) for line in self.tail(HISTORY, None)]
 
     @property

@@ -31,13 +31,12 @@ class OnlineRun(RunSink):
         """Ask the service what it has of a run whose files are open, and send what it has not got.
 
         Raises:
-            PlaceDown, ServiceRefused, FilesLost: as ``Uploader.begin``.
-            UploadStopped, SinkUnavailable, PlaceUnreadable: as ``Uploader.send``.
+            PlaceDown, ServiceRefused, FilesLost, UploadStopped, SinkUnavailable, PlaceUnreadable: as
+                ``Uploader.begin``.
         """
         run = cls(files, uploader)
         try:
-            await uploader.begin(files.next_row)
-            await uploader.send((), files.whole)
+            await uploader.begin(files.next_row, files.whole)
         except BaseException:  # a cancellation too: nobody else knows of what is open
             await run.close()
             raise

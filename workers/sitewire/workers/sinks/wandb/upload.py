@@ -130,9 +130,25 @@ async def room(upload: Upload) -> None:
         UploadStopped, PlaceDown, ServiceRefused: as ``Upload.check``.
         SinkUnavailable: the log cannot be read.
     """
-    while True:
-        with os_errors_as_ours(FILE):
-            await in_thread(upload.check)
-        if not upload.full:
-            return
+    await _look(upload)
+    while upload.full:
         await asyncio.sleep(LOOK_EVERY)
+        await _look(upload)
+
+
+async def arrival(upload: Upload) -> None:
+    """Return when the service has all that was handed over; as long as it gets some, that may take long.
+
+    Raises:
+        UploadStopped, PlaceDown, ServiceRefused: as ``Upload.check``.
+        SinkUnavailable: the log cannot be read.
+    """
+    while upload.unsent:
+        await asyncio.sleep(LOOK_EVERY)
+        await _look(upload)
+        await in_thread(upload.inquire)
+
+
+async def _look(upload: Upload) -> None:
+    with os_errors_as_ours(FILE):
+        await in_thread(upload.check)

@@ -19,7 +19,7 @@ from sitewire.workers.sinks.wandb.layout import segment_files
 from sitewire.workers.sinks.wandb.service import Served, Service, ask
 from sitewire.workers.sinks.wandb.session import Session
 from sitewire.workers.sinks.wandb.unsent import SentRow, as_sent, unsent_rows
-from sitewire.workers.sinks.wandb.upload import Upload, UploadStopped, room
+from sitewire.workers.sinks.wandb.upload import Upload, UploadStopped, arrival, room
 from sitewire.workers.sinks.wandb.upload_log import UploadLog
 
 AT_ONCE: Final = 1000  # rows of the files that are handed over in one request
@@ -64,15 +64,17 @@ class Uploader:
         self._handed = 0
         self._fixed: tuple[Any, ...] = ()
 
-    async def begin(self, written: int) -> None:
-        """Find out what the service has, before anything is written.
+    async def begin(self, written: int, whole: Mapping[str, Any]) -> None:
+        """Have the service get what it has not got, before anything is written.
 
         Args:
             written: the number behind the last row that the files hold.
+            whole: as of ``send``.
 
         Raises:
             PlaceDown, ServiceRefused: as ``service.ask``.
             FilesLost: it has more than the files.
+            UploadStopped, SinkUnavailable, PlaceUnreadable: as ``send``.
         """
         self.written = written
         self._handed = (await in_thread(self._ask)).next_row
@@ -82,6 +84,9 @@ class Uploader:
                 " the run to another project in W&B; then all that the broker keeps is written anew"
             )
             raise FilesLost(msg)
+        if self._handed < written:
+            await self._catch_up(await self._opened(whole), written)
+            await arrival(self._upload)
 
     async def ready(self) -> None:
         """Return when more may be written: the upload goes on, and not too much of it waits.
@@ -106,7 +111,7 @@ class Uploader:
             PlaceUnreadable: rows that were not sent cannot be read back.
         """
         self.written = max((self.written, *(number + 1 for part in told for number, _ in _rows(part))))
-        if not told and self._handed >= self.written:
+        if not told:
             return
         session = await self._opened(whole)
         for part in told:
