@@ -58,8 +58,9 @@ def test_the_module_has_what_is_the_current_runs() -> None:
     run = wandb.init(config={"rate": 0.1})
     assert _current() is run
     assert wandb.config.rate == 0.1
-    wandb.log({"loss": 0.5})
+    wandb.log({"loss": 0.5}, 7, True)  # noqa: FBT003  by their positions, as the original's may be given
     assert wandb.summary["loss"] == 0.5
+    assert run.step == 8
     wandb.define_metric("loss", summary="min")
     wandb.finish()
     wandb.finish()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -93,6 +95,26 @@ def test_threads_get_steps_of_their_own() -> None:
     for thread in threads:
         thread.join()
     assert sorted(found) == list(range(4000))
+
+
+def test_a_child_that_is_forked_while_another_thread_holds_the_lock_goes_on(spool: Path) -> None:
+    steps, held, over = Steps(), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with steps._lock:
+            held.set()
+            over.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(5)  # a child that waits for ever fails the test, and does not stay behind
+        os._exit(0 if steps.take(None, None) == 0 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    over.set()
+    thread.join()
 
 
 def test_a_copy_in_another_process_goes_on_from_where_it_stands() -> None:
