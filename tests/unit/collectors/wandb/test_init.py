@@ -58,7 +58,7 @@ def test_the_module_has_what_is_the_current_runs() -> None:
     run = wandb.init(config={"rate": 0.1})
     assert _current() is run
     assert wandb.config.rate == 0.1
-    wandb.log({"loss": 0.5}, 7, True)  # noqa: FBT003  by their positions, as the original's may be given
+    wandb.log({"loss": 0.5}, 7, True)
     assert wandb.summary["loss"] == 0.5
     assert run.step == 8
     wandb.define_metric("loss", summary="min")

@@ -112,9 +112,10 @@ def test_a_child_that_is_forked_while_another_thread_holds_the_lock_goes_on(spoo
     if child == 0:
         signal.alarm(5)  # a child that waits for ever fails the test, and does not stay behind
         os._exit(0 if steps.take(None, None) == 0 else 1)
-    assert os.waitpid(child, 0)[1] == 0
+    status = os.waitpid(child, 0)[1]
     over.set()
     thread.join()
+    assert status == 0
 
 
 def test_a_copy_in_another_process_goes_on_from_where_it_stands() -> None:
