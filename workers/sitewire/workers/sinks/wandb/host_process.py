@@ -45,6 +45,7 @@ class HostProcess:
         self._number = 0
         self._reading: asyncio.Task[None] | None = None
         self._gone = False
+        self._words = ""
 
     @classmethod
     async def start(cls, place: Path, settings: Mapping[str, Any]) -> HostProcess:
@@ -87,7 +88,7 @@ class HostProcess:
         if self._gone:
             raise self._why_gone()
 
-    async def request(self, operation: Operation, run: str, said: Any, seconds: float = HANGS) -> Any:  # noqa: ANN401  what an operation takes and returns
+    async def request(self, operation: Operation, run: str, said: Any) -> Any:  # noqa: ANN401  what an operation takes and returns
         """Ask, and return the answer.
 
         Raises:
@@ -100,13 +101,13 @@ class HostProcess:
         number = self._number
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(HANGS):
                 self._writer.write(msgpack.packb([number, operation, run, said]))
                 await self._writer.drain()
                 error, value = await answer
         except TimeoutError:
             self.kill()
-            msg = f"W&B's client has not answered for {seconds:.0f} s ({operation} of {run}); it was killed"
+            msg = f"W&B's client has not answered for {HANGS:.0f} s ({operation} of {run}); it was killed"
             raise HostHangs(msg) from None
         except ConnectionError:
             self.kill()
@@ -168,13 +169,14 @@ class HostProcess:
             pass  # what is no answer is no host of ours
         self.kill()
         await self._process.wait()
+        self._words = await in_thread(last_words, self.lock.path)
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(self._why_gone())
 
     def _why_gone(self) -> HostGone:
-        words = last_words(self.lock.path)
-        return HostGone(f"W&B's client has ended{': ' + words if words else ''}; all of its runs are opened again")
+        why = f": {self._words}" if self._words else ""
+        return HostGone(f"W&B's client has ended{why}; all of its runs are opened again")
 
 
 async def _start(lock: CoreLock, connection: socket.socket) -> Process:

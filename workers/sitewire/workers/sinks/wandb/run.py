@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 from sitewire.schemas.ending import Ending, EndingState
@@ -162,7 +163,8 @@ class WandbRun(RunSink):
                 await segment.leave()
         except WorkerError:
             segment.host.kill()
-            await self._hosts.settled()
+            with suppress(WorkerError):  # whoever opens the run again asks the same, and tells
+                await self._hosts.settled()
 
     def _begin(self) -> None:
         """Refuse to go on after a failure: only the files know how much of it is in them."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sitewire.workers.errors import os_errors_as_ours
+from sitewire.workers.point import Point, reached, watched
 from sitewire.workers.sinks.files import sync_folder
 from sitewire.workers.sinks.threads import in_thread
 from sitewire.workers.sinks.wandb.batch import Batch, Row
@@ -79,7 +80,14 @@ class Segment:
         rows = [self._row(row) for row in batch.rows]
         last = [] if batch.last is None else [self._row(batch.last)]
         said = {**beside, "rows": rows, "summary": batch.summary, "last": last}
-        await self.host.request(Operation.WRITE, self._run, said)
+        if watched() and rows:  # no test could come between the rows of one request, as a kill can
+            half = len(rows) // 2
+            await self.host.request(
+                Operation.WRITE, self._run, {**said, "rows": rows[:half], "summary": {}, "last": []}
+            )
+            reached(Point.BATCH_TORN)
+            rows = rows[half:]
+        await self.host.request(Operation.WRITE, self._run, {**said, "rows": rows})
         return said
 
     async def commit(self) -> None:

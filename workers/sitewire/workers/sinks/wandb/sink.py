@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Self
 
@@ -34,6 +35,12 @@ _SHARE: Final = 20
 _QUICKEST: Final = 0.01
 _SLOWEST: Final = 0.05
 """Seconds between two flushes of a file by the client, a share of ``flush_seconds``. 64 runs at 0.01: 5 % of a core."""
+
+
+def _is_installed() -> bool:
+    """Whether there is a package of that name: the client itself makes folders that are called so."""
+    found = importlib.util.find_spec("wandb")
+    return found is not None and found.origin is not None
 
 
 class WandbOptions(SinkOptions):
@@ -108,7 +115,7 @@ class WandbSink(Sink):
         if self._lock is not None:
             msg = f"{self.identity}: is open already"
             raise NotOpen(msg)
-        if importlib.util.find_spec("wandb") is None:
+        if not await in_thread(_is_installed):
             raise MissingExtra(self.name, "wandb")
         await in_thread(self._take, partition)
         self._note = PartitionNote(self._place, partition)
@@ -144,15 +151,12 @@ class WandbSink(Sink):
                 await in_thread(lock.release)
 
     async def _release(self, hosts: Hosts) -> None:
-        try:
-            await hosts.settled()
-            if self._note is not None:
-                await in_thread(self._note.forget)
-        except SinkUnavailable:
-            pass  # the note stays: the next owner waits for what still writes
-        finally:
-            self._note = self._noted = None
+        note, self._note, self._noted = self._note, None, None
+        with suppress(SinkUnavailable):  # then the note stays, and the next owner waits for what still writes
             await hosts.release()
+            await hosts.settled()
+            if note is not None:
+                await in_thread(note.forget)
 
     async def _write_note(self, host: HostProcess) -> None:
         async with self._noting:
