@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -201,6 +202,7 @@ def test_the_experiment_is_what_was_set_over_ours_over_mlflows_variable(monkeypa
     assert started() == "ours"
     assert mlflow.set_experiment("set").name == "set"
     assert started() == "set"
+    assert os.environ["MLFLOW_EXPERIMENT_NAME"] == "set"  # for processes that this one starts
     assert started(experiment_id=mlflow.create_experiment("made")) == "made"
     assert mlflow.set_experiment(experiment_id="by id").experiment_id == "by id"
     assert started() == "by id"
