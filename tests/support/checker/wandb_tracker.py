@@ -13,65 +13,98 @@ from support.checker.grid import snapped
 from support.checker.tracker import Story, Tracker, by_name
 from support.live import Found
 from support.points import Point, float32
-from support.wandb.reader import Run, Segment, points, read_runs, read_segment
+from support.wandb.reader import Row, Segment, points, take
+from support.wandb.tail import Tail
 
 LIST_INTERVAL: Final = 0.2  # seconds: a place of a long session has hundreds of directories, and a reader for each run
 
 
-def replay(place: Path, key: RunKey) -> Story:
-    """Return the points of a run in the order of its segments and rows."""
-    return [item for run in read_runs(place).values() if _is(run, key) for item in _story(run.segments)]
+class File:
+    """A segment's file, read on from look to look.
+
+    Attributes:
+        segment: what it holds, without its rows.
+        story: their points, in their order.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.segment = Segment(path)
+        self.story: list[tuple[str, Point]] = []
+        self._tail = Tail(path)
+
+    def read(self) -> None:
+        """Take what has come."""
+        for record in self._tail.read():
+            take(self.segment, record)
+        for row in self.segment.rows:
+            self.story += _points(row)
+        self.segment.rows.clear()
+
+    def belongs(self, key: RunKey) -> bool:
+        """Whether it says that it is of a run."""
+        info = self.segment.info
+        return info is not None and (info.run_group, info.display_name) == (key.run, key.site)
 
 
-def _is(run: Run, key: RunKey) -> bool:
-    told = [segment.info for segment in run.segments if segment.info is not None]
-    return bool(told) and (told[-1].run_group, told[-1].display_name) == (key.run, key.site)
-
-
-def _story(segments: list[Segment]) -> Story:
+def _points(row: Row) -> list[tuple[str, Point]]:
     return [
         (point.name, Point(-1 if point.step is None else point.step, float32(point.value), snapped(point.time)))
-        for segment in segments
-        for row in segment.rows
         for point in points(row)
     ]
 
 
 class Shelf:
-    """All segments of a place, each read again only when its file has grown. For many threads."""
+    """All segments of a place, for many readers in many threads; each byte is read once."""
 
     def __init__(self, place: Path) -> None:
         self._place = place
         self._lock = threading.Lock()
-        self._listed = -LIST_INTERVAL
-        self._known: dict[Path, tuple[int, Segment]] = {}
+        self._read = -LIST_INTERVAL
+        self._files: dict[Path, File] = {}
 
-    def find(self, key: RunKey) -> list[Segment]:
-        """Return the segments of a run in the order in which they began."""
+    def story(self, key: RunKey, *, now: bool = False) -> Story:
+        """Return the points of a run in the order of its segments and rows.
+
+        Args:
+            key: the run.
+            now: look at once; otherwise, what another reader saw just before will do.
+        """
         with self._lock:
-            if time.monotonic() > self._listed + LIST_INTERVAL:
-                self._list()
-            segments = [segment for _, segment in self._known.values() if _is(Run([segment]), key)]
-        return sorted(segments, key=lambda segment: (segment.started, str(segment.path)))
+            if now or time.monotonic() > self._read + LIST_INTERVAL:
+                self._look()
+            files = [file for file in self._files.values() if file.belongs(key)]
+            files.sort(key=lambda file: (file.segment.started, str(file.segment.path)))
+            return [item for file in files for item in file.story]
 
-    def _list(self) -> None:
+    def _look(self) -> None:
         for path in self._place.glob("wandb/*run-*/run-*.wandb"):
-            size = path.stat().st_size
-            if self._known.get(path, (-1, None))[0] != size:
-                self._known[path] = size, read_segment(path)
-        self._listed = time.monotonic()
+            self._files.setdefault(path, File(path)).read()
+        self._read = time.monotonic()
 
 
 _shelves: dict[Path, Shelf] = {}
 
 
+def replay(place: Path, key: RunKey) -> Story:
+    """Return the points of a run in the order of its segments and rows."""
+    return _shelf(place).story(key, now=True)
+
+
 def watch(place: Path, key: RunKey) -> Callable[[], Found]:
     """Return what looks at a run again and again; the readers of a place share what they have read."""
-    shelf = _shelves.setdefault(place, Shelf(place))
-    return lambda: by_name(_story(shelf.find(key)))
+    return lambda: by_name(_shelf(place).story(key))
+
+
+def _shelf(place: Path) -> Shelf:
+    return _shelves.setdefault(place, Shelf(place))
 
 
 WANDB: Final = Tracker(
-    "wandb", "wandb", "{type: wandb, dir: wandb, mode: offline, flush_seconds: 0.3}", replay, None, watch
+    "wandb",
+    "wandb",
+    "{type: wandb, dir: wandb, mode: offline, flush_seconds: 0.3}",
+    replay,
+    watch=watch,
+    rate=400,
 )
 """Offline."""

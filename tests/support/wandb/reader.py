@@ -134,10 +134,15 @@ def read_segment(path: Path) -> Segment:
     """Read one file, up to its tear."""
     segment = Segment(path)
     for record in read_records(path):
-        kind = record.WhichOneof("record_type")
-        if kind in _TAKE:
-            _TAKE[kind](segment, getattr(record, kind))
+        take(segment, record)
     return segment
+
+
+def take(segment: Segment, record: Any) -> None:
+    """Put the next of the client's records into what is known of a segment."""
+    kind = record.WhichOneof("record_type")
+    if kind in _TAKE:
+        _TAKE[kind](segment, getattr(record, kind))
 
 
 def points(row: Row) -> Iterator[Point]:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from wandb.proto.wandb_internal_pb2 import Record  # pyright: ignore[reportAttributeAccessIssue]  # protobuf makes classes at run time
-
 from support.wandb.framing import BLOCK, FULL, HEADER, LAST
+from wandb.proto.wandb_internal_pb2 import Record  # pyright: ignore[reportAttributeAccessIssue]  # protobuf makes classes at run time
 
 _CHUNK: Final = struct.Struct("<IHB")
 
