@@ -13,12 +13,15 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from itertools import islice
+from typing import Final
 
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import BrokerError
 from sitewire.workers.circuit import Circuit, Permit, State
 from sitewire.workers.errors import GivenUp, PlaceDown
 from sitewire.workers.outage import MOST_ROUTES, MOST_WHY, Outage
+
+UNASKED: Final = 15.0  # seconds behind a pause, without an attempt; longer than a run waits between two
 
 _logger = logging.getLogger("sitewire.worker")
 
@@ -56,8 +59,8 @@ class Breaker:
 
     @property
     def outage(self) -> Outage | None:
-        """What is to be said of the place; None while it works."""
-        if not self.open:
+        """What is to be said of the place; None while it works, or once nobody here has anything for it."""
+        if not self.open or self._circuit.overdue >= UNASKED:
             return None
         left = self._circuit.left if self._circuit.state is State.OPEN else 0.0
         return Outage(self._since, self._why, time.time() + left)

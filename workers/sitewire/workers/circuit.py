@@ -73,6 +73,11 @@ class Circuit:
         self._alone = 0.0  # until then it has asked to be left alone
 
     @property
+    def overdue(self) -> float:
+        """Seconds for which somebody could have tried, and nobody has; 0.0 if it is not so."""
+        return max(self._clock() - self.due, 0.0) if self.state is State.OPEN else 0.0
+
+    @property
     def left(self) -> float:
         """Seconds until it may be time to ask again; 0.0 if it is."""
         return max(self.due - self._clock(), 0.0)

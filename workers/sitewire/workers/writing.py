@@ -118,8 +118,9 @@ class RunWriter:
         while True:
             permit = await self._admitted(backoff)
             try:
-                async with self._context.breaker.attempt(permit):
+                async with self._context.breaker.attempt(permit) as attempt:
                     await (await self._opened()).conclude(ending)
+                    attempt.proven = True
             except (WorkerError, BrokerError) as error:
                 self._trouble.met(str(error), quiet=isinstance(error, PlaceDown))
             except Exception as error:  # noqa: BLE001  a fault of ours or of a library must not take other runs down with it

@@ -34,6 +34,8 @@ from sitewire.workers.ownership.view import View, Watch, read_view
 
 LEASES: Final = "leases"  # whose troubles are those of looking
 
+HAND_OVER = 20.0  # seconds; what takes longer is dropped, and its sink keeps others out
+
 _logger = logging.getLogger("sitewire.worker")
 
 
@@ -124,7 +126,7 @@ class _Life:
         for tenure, _ in self._tenures.values():
             tenure.ended.set()
         if self._tenures:
-            await asyncio.wait([task for _, task in self._tenures.values()])
+            await asyncio.wait([task for _, task in self._tenures.values()], timeout=HAND_OVER)
 
     async def _look_on(self, group: asyncio.TaskGroup) -> None:
         await self._member.joined.wait()

@@ -91,6 +91,7 @@ class Tenure:
         hold = Hold(self._member.left, self._works, self._troubled, self._hanging)
         while not self.ended.is_set():
             heed_cancellation()
+            self.hangs = False
             try:
                 await self._unit.run(self.ended, hold)
             except Exception as error:  # noqa: BLE001  a fault of ours or a library's must not take other units down
