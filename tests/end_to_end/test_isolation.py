@@ -38,7 +38,7 @@ routes:
 """
 
 MOODS = ("hang open", "hang open_run", "hang write", "slow 0.03", "throttled 2", "down")
-SECONDS = float(os.environ.get("SITEWIRE_TEST_OUTAGE", "1.5"))  # of each mood
+SECONDS = float(os.environ.get("SITEWIRE_TEST_MOOD", "1.5"))  # of each mood
 RATE = 400  # records a second
 SHORT = (
     "sitewire.deploy.cli.deadline:PATIENCE=3 sitewire.workers.route:STOP_TIMEOUT=1"

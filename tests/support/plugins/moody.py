@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -29,7 +29,7 @@ from sitewire.workers.sinks.jsonl.sink import JsonlOptions, JsonlSink
 from sitewire.workers.sinks.threads import in_thread
 from support.plugins.picky import PYTHONPATH
 
-__all__ = ["PYTHONPATH", "MoodyOptions", "MoodySink", "set_mood", "tries"]
+__all__ = ["PYTHONPATH", "MoodyOptions", "MoodySink", "batches", "set_mood", "tries"]
 
 LOOK = 0.02  # seconds between two looks at the mood of what hangs
 
@@ -136,6 +136,17 @@ def set_mood(file: Path, mood: str = "") -> None:
 
 def tries(file: Path, what: str = "") -> list[float]:
     """Return when attempts began, seconds since the epoch: all, or those of one kind."""
+    return [at for at, kind, _ in _tries(file) if what in {"", kind}]
+
+
+def batches(file: Path) -> list[tuple[float, int]]:
+    """Return when batches were begun, seconds since the epoch, and how many records each had."""
+    return [(at, records) for at, kind, records in _tries(file) if kind == "write"]
+
+
+def _tries(file: Path) -> Iterator[tuple[float, str, int]]:
     log = file.with_suffix(".tries")
-    lines = [line.split() for line in log.read_text().splitlines()] if log.exists() else []
-    return [float(line[0]) for line in lines if len(line) == 3 and what in ("", line[1])]
+    for line in log.read_text().splitlines(keepends=True) if log.exists() else ():
+        if line.endswith("\n"):
+            at, kind, records = line.split()
+            yield float(at), kind, int(records)
