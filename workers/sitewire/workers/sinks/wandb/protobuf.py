@@ -20,22 +20,24 @@ def fields(data: bytes) -> Iterator[Field]:
     """
     at, end = 0, len(data)
     while at < end:
-        key, at = varint(data, at)
-        wire = key & 7
-        if wire == 2:
-            length, at = varint(data, at)
-            if length > end - at:
+        key = data[at]  # nearly all keys and lengths are one byte: a call for each would cost more than the rest
+        key, at = (key, at + 1) if key < 0x80 else varint(data, at)
+        if key & 7 == 2:
+            length = data[at] if at < end else 0x80
+            length, at = (length, at + 1) if length < 0x80 else varint(data, at)
+            stop = at + length
+            if stop > end:
                 msg = f"a field of {length} bytes where {end - at} are left"
                 raise ValueError(msg)
-            yield key >> 3, data[at : at + length]
-            at += length
-        elif wire == 0:
+            yield key >> 3, data[at:stop]
+            at = stop
+        elif key & 7 == 0:
             value, at = varint(data, at)
             yield key >> 3, value
-        elif wire in (1, 5):
-            at += 8 if wire == 1 else 4
+        elif key & 7 in (1, 5):
+            at += 8 if key & 7 == 1 else 4
         else:
-            msg = f"a field of wire type {wire}"
+            msg = f"a field of wire type {key & 7}"
             raise ValueError(msg)
 
 

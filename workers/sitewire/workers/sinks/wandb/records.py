@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sitewire.workers.sinks.wandb.protobuf import fields, signed
+from sitewire.workers.sinks.wandb.protobuf import fields, signed, varint
 
 INDEX: Final = "_sitewire"
 """The key of a row that holds its index (``index``)."""
 
 OURS: Final = "sitewire"
 """The key of the config that says which run of which site this is, and how it stands."""
+
+_INDEX_ITEM: Final = b"\x12\x09_sitewire\x82\x01"
+"""Key, and what the JSON behind it begins with, of an item of a row. No text in UTF-8 holds these bytes."""
 
 _HISTORY, _SUMMARY, _CONFIG, _METRIC, _RUN, _EXIT = 2, 3, 5, 12, 17, 18
 _INFO: Final = {6: "group", 7: "job_type", 8: "name", 9: "notes", 3: "project"}
@@ -71,11 +74,12 @@ def row(data: bytes) -> tuple[int, str] | None:
     for number, value in fields(data):
         if number == _HISTORY:
             message = _message(value)
-            for key, text in _items(message):
-                if key == [INDEX]:
-                    return _step(message), str(json.loads(text))
-            msg = f"row {_step(message)} has no {INDEX}"
-            raise ValueError(msg)
+            at = message.find(_INDEX_ITEM)
+            if at < 0:
+                msg = f"row {_step(message)} has no {INDEX}"
+                raise ValueError(msg)
+            length, at = varint(message, at + len(_INDEX_ITEM))
+            return _step(message), str(json.loads(message[at : at + length]))
     return None
 
 
@@ -145,10 +149,14 @@ def _items(message: bytes) -> Iterator[tuple[list[str], bytes]]:
     """Yield key and JSON of each item of a row, a config or a summary."""
     for number, value in fields(message):
         if number == 1:
-            item = list(fields(_message(value)))
-            nested = [_message(part).decode() for at, part in item if at == 2]
-            key = nested or [_message(part).decode() for at, part in item if at == 1]
-            yield key or [""], next((_message(part) for at, part in item if at == 16), b"null")
+            key: list[str] = []
+            text = b"null"
+            for at, part in fields(_message(value)):
+                if at == 16:
+                    text = _message(part)
+                elif at in (1, 2):
+                    key.append(_message(part).decode())
+            yield key or [""], text
 
 
 def _put(into: dict[str, Any], key: list[str], value: Any) -> None:  # noqa: ANN401  JSON

@@ -23,8 +23,8 @@ from sitewire.workers.sinks.wandb.layout import run_id
 from sitewire.workers.sinks.wandb.recovery import Recovered, recover
 from sitewire.workers.sinks.wandb.segment import Segment
 
-MAX_SEGMENT_BYTES: Final = 64 << 20
-"""A segment that has reached it is not gone on with: what a recovery reads stays bounded."""
+MAX_SEGMENT_BYTES: Final = 16 << 20
+"""A segment that has reached it is not gone on with: a recovery reads one, 40 us for a row of one value (2 s in all)."""
 
 Note: TypeAlias = Callable[[HostProcess], Awaitable[None]]
 """Is called before a segment is opened in a host, to note that host's core lock."""
