@@ -13,7 +13,7 @@ from support.checker.failing import FAILING
 from support.checker.inside import Inside
 from support.checker.load import Finding
 from support.checker.scene import FULL, Scene, scene
-from support.checker.way import BETWEEN, BORN, ENTERING, LEAVING, RETRYING
+from support.checker.way import BETWEEN, BORN, DRAINING, ENTERING, LEAVING, RETRYING
 from support.points import NAMES
 
 NUMBERS = (SIGKILL, SIGSTOP) if FULL else (SIGKILL,)
@@ -48,4 +48,4 @@ def test_a_refused_record_is_one_dead_letter_whoever_dies_behind_it(
 
 
 def test_every_point_has_its_case() -> None:
-    assert {*ENTERING, *BORN, *BETWEEN, *LEAVING, *FAILING, *RETRYING} == {*Point, *Inside}
+    assert {*ENTERING, *BORN, *DRAINING, *BETWEEN, *LEAVING, *FAILING, *RETRYING} == {*Point, *Inside}

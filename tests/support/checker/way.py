@@ -34,8 +34,13 @@ IN_MLFLOW: Final[tuple[Place, ...]] = (
     *BORN,
     Point.UNIT_TAKEN,
     Point.SINK_OPENED,
+    Point.RUN_LISTED,
     *WORKING,
     *REQUESTING,
     *SETTLING,
     *LEAVING,
 )
+
+IN_WANDB: Final[tuple[Place, ...]] = IN_FILES
+DRAINING: Final = (Point.CORE_DRAINS,)
+"""On the way into W&B beside those; reached by who takes over from a worker whose client still writes."""
