@@ -25,7 +25,8 @@ class About:
     def __init__(self, run: Run, request: Request) -> None:
         self._run = run
         self._request = request
-        self._name, self._notes, self._tags = request.name, request.notes, request.tags
+        self._name = run._settings.name  # noqa: SLF001  of the collectors, as this is; a variable may say it
+        self._notes, self._tags = request.notes, request.tags
         self._start_time = time.time()
         self._dir: Path | None = None
 
@@ -86,7 +87,7 @@ class About:
     @property
     def group(self) -> str:
         """What the run is shown together with, or empty."""
-        return self._run._settings.group or ""  # noqa: SLF001  of the collectors, as this is
+        return self._run._settings.group or ""  # noqa: SLF001  likewise
 
     @property
     def job_type(self) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import logging
 import secrets
 import string
 from collections.abc import Callable, Mapping
 from typing import Final, NoReturn
 
 from sitewire.collectors.lifecycle import tell
+from sitewire.collectors.refusals import report
 from sitewire.collectors.wandb import active
 from sitewire.collectors.wandb.config_file import parse_config
 from sitewire.collectors.wandb.errors import Error, UnsupportedError
@@ -60,9 +62,9 @@ def teardown(exit_code: int | None = None) -> None:
         run.finish(exit_code)
 
 
-def termlog(string: str = "", **_how: object) -> None:
-    """Tell a message, once."""
-    tell(string)
+def termlog(string: str = "", *_how: object, **_more: object) -> None:
+    """Log a message of the program's to the logger ``sitewire``."""
+    report(string, logging.INFO)
 
 
 def generate_id(length: int = 8) -> str:

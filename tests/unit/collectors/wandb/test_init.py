@@ -168,10 +168,11 @@ def test_settings_and_the_clients_variables_are_taken_where_nothing_else_is_said
     assert (run.project, run.name, run.group, run.tags) == ("of-variable", "argument", "setting", ("a", "b"))
     assert (run.job_type, run.notes, run.entity, run.offline) == ("eval", "n", "e", True)
     run.finish()
-    monkeypatch.setenv("SITEWIRE_EXPERIMENT", "ours")
+    for name in ("EXPERIMENT", "NAME", "GROUP"):
+        monkeypatch.setenv(f"SITEWIRE_{name}", "ours")
     monkeypatch.setenv("WANDB_RUN_ID", "theirs")
     run = wandb.init()
-    assert (run.project, run.id) == ("ours", "job-2")
+    assert (run.project, run.name, run.group, run.id) == ("ours", "ours", "ours", "job-2")
     run.finish()
     monkeypatch.delenv("SITEWIRE_RUN")
     assert wandb.init().id == "theirs"
@@ -249,6 +250,13 @@ def test_labels_and_names_that_are_set_later_are_recorded(spool: Path) -> None:
     assert [(r.name, r.value) for r in records(spool, Kind.TAG)] == [
         ("a", ""), ("b", ""), ("c", ""), ("d", ""), ("wandb.name", "new"), ("wandb.notes", "more"),
     ]  # fmt: skip
+
+
+def test_messages_of_the_program_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "sitewire"):
+        wandb.termlog("one")
+        wandb.termwarn("one", repeat=False)
+    assert caplog.messages == ["one", "one"]
 
 
 def test_a_login_is_accepted_and_nothing_of_it_is_kept() -> None:
