@@ -57,7 +57,7 @@ $(DEMO_VENV)/.ready: requirements/demo.txt pyproject.toml
 	touch $@
 
 bench: venv ## the measurements of benchmarks/, one after the other
-	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	for script in benchmarks/*.py; do echo "== $$script"; PYTHONPATH=tests $(BIN)/python "$$script"; done
 
 faults: venv ## the tests that kill processes under load, in full numbers
 	SITEWIRE_TEST_KILLS=10 SITEWIRE_TEST_POINTS=full SITEWIRE_TEST_OUTAGE=60 $(BIN)/python -m pytest tests/faults $(ARGS)
