@@ -39,13 +39,13 @@ class Creation:
         Raises:
             WorkerError, BrokerError: nobody can say.
         """
-        claimed, run = await self._claimed(name)
+        claimed, run = await self._claimed(name, experiment)
         if claimed is None:
             # The claims are gone, with the broker's store: then it may hold all that was ever written.
             left = [run for run in await self._place.call(self._bearers_in, name, experiment) if run.written]
             if left:
                 await self._claims.claim(name, min(left, key=_age).id)
-                run = (await self._claimed(name))[1]
+                run = (await self._claimed(name, experiment))[1]
         return run
 
     async def make(self, name: str, new: NewRun) -> Tracked:
@@ -56,13 +56,13 @@ class Creation:
         """
         while True:
             heed_cancellation()
-            claimed, run = await self._claimed(name)
+            claimed, run = await self._claimed(name, new.experiment)
             if run is not None:
                 return run
             # Who is not the first finds another run in the next turn, and deletes this one there.
             await self._claims.claim(name, await self._candidate(name, new), claimed)
 
-    async def _claimed(self, name: str) -> tuple[str | None, Tracked | None]:
+    async def _claimed(self, name: str, experiment: str) -> tuple[str | None, Tracked | None]:
         """Return what is claimed, and the run of that id, if the tracker has it."""
         run_id = await self._claims.read(name)
         if run_id is None:
@@ -72,7 +72,7 @@ class Creation:
         except NotThere:
             return run_id, None
         if not run.deleted:
-            await self._place.call(self._delete_others, name, run)
+            await self._place.call(self._delete_others, name, run, experiment)
         return run_id, run
 
     async def _candidate(self, name: str, new: NewRun) -> str:
@@ -94,9 +94,14 @@ class Creation:
         there = self._place.tracker.experiment_there(experiment)
         return [] if there is None else self._bearers(name, there)
 
-    def _delete_others(self, name: str, run: Tracked) -> None:
-        """Delete what bears the name, is not claimed, and was never written to."""
-        for other in self._bearers(name, run.experiment_id):
+    def _delete_others(self, name: str, run: Tracked, experiment: str) -> None:
+        """Delete what bears the name, is not claimed, and was never written to.
+
+        It is in the run's experiment, or in that of who asks: the sites of a job may log to several.
+        """
+        ours = self._place.tracker.experiment_there(experiment)
+        experiments = {run.experiment_id} if ours is None else {run.experiment_id, ours}
+        for other in list(self._place.tracker.find(sorted(experiments), KEY_TAG, name)):
             if other.id != run.id and not other.written:
                 self._place.tracker.delete(other.id)
 
