@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from sitewire.schemas.ending import Ending
 from sitewire.schemas.record import Record
@@ -23,23 +24,30 @@ PROJECT = "experiment"
 PAUSE = 0.2  # seconds between two attempts
 
 
-def make_online_sink(standin: StandIn, place: Path) -> Sink:
-    """Make a sink of a directory that uploads to a stand-in."""
+def online_options(standin: StandIn, place: Path) -> dict[str, Any]:
+    """Return the keys of a sink of a directory that uploads to a stand-in; JSON only."""
     key = place / "key"
     key.write_text(standin.api_key)
-    said = {"base_url": standin.url, "entity": standin.entity, "api_key_file": str(key)}
-    return WandbSink.from_options(WandbOptions(dir=place / "runs", mode="online", flush_seconds=0, **said), place)
+    where = {"base_url": standin.url, "entity": standin.entity, "api_key_file": str(key)}
+    return {"dir": str(place / "runs"), "mode": "online", "flush_seconds": 0, **where}
+
+
+def make_online_sink(standin: StandIn, place: Path) -> Sink:
+    """Make a sink of a directory that uploads to a stand-in."""
+    return WandbSink.from_options(WandbOptions.model_validate(online_options(standin, place)), place)
 
 
 class Writer:
     """Writes one run as the worker does: after any error it is closed, opened again, and what is left is written.
 
     Attributes:
+        sink: open.
         key: the run.
         troubles: what failed, in its order.
     """
 
     def __init__(self, sink: Sink, standin: StandIn, name: str) -> None:
+        self.sink = sink
         self.key = RunKey("site", name)
         self.troubles: list[WorkerError] = []
         self._standin = standin

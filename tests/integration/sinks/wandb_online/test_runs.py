@@ -11,14 +11,13 @@ from sitewire.schemas.ending import Ending, EndingState
 from sitewire.schemas.record import Kind, Record, RecordClass
 from sitewire.workers.sinks.contract import Sink
 from sitewire.workers.sinks.testing.samples import BEGIN, records_of, scalars, span, stream
+from support.wandb.nvflare import BY_EPOCH, BY_ROUND, RECORDS
 from support.wandb.online import Writer
 from support.wandb.standin import StandIn
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 A = stream(1)
-BY_ROUND = ("val_acc_global_model", "diff_norm")
-BY_EPOCH = ("train_loss", "train_acc", "val_acc_local_model", "learning_rate")
 DONE = Ending(EndingState.FINISHED, 1, BEGIN + 1000)
 FAILED = Ending(EndingState.FAILED, 1, BEGIN + 1000)
 
@@ -42,17 +41,15 @@ async def test_eight_runs_at_once_arrive_with_each_record_once_and_their_ends(si
 
 
 async def test_two_step_axes_that_are_behind_each_other_lose_no_record(sink: Sink, standin: StandIn) -> None:
-    """NVFLARE's CIFAR-10 job: two names by round, four by epoch, where its receiver keeps 801 of 900."""
-    records = [record for number in range(50) for record in _round(number)]
-    assert len(records) == 900
+    assert len(RECORDS) == 900
     writer = Writer(sink, standin, "two-axes")
     for first in range(0, 900, 60):
-        await writer.write(span(A, first, records[first : first + 60]))
+        await writer.write(span(A, first, RECORDS[first : first + 60]))
     await writer.conclude(DONE)
     await writer.close()
-    assert writer.holds_exactly(records)
-    points = [row for row in writer.served.history if "sitewire/step" in row]
-    assert sum(len([name for name in row if name in BY_ROUND + BY_EPOCH]) for row in points) == 900
+    assert writer.holds_exactly(RECORDS)
+    names = {*BY_ROUND, *BY_EPOCH}
+    assert sum(len(names & row.keys()) for row in writer.served.history) == 900
 
 
 async def test_a_run_that_goes_on_after_its_end_is_running_again(sink: Sink, standin: StandIn) -> None:
@@ -101,18 +98,6 @@ async def test_the_key_is_in_no_file_of_the_place(sink: Sink, standin: StandIn, 
     found = await asyncio.to_thread(_files_with, place / "runs", standin.api_key.encode())
     await writer.close()
     assert found == []
-
-
-def _round(number: int) -> list[Record]:
-    """Return the 18 records of a round: of the model it begins with, of four epochs, and of the difference."""
-    time, value = BEGIN + 100 * number, number / 4
-    epochs = [
-        Record(Kind.SCALAR, name, value + epoch, time + 1 + epoch + place / 100, 4 * number + epoch)
-        for epoch in range(4)
-        for place, name in enumerate(BY_EPOCH)
-    ]
-    first, last = (Record(Kind.SCALAR, name, value, time + 50 * place, number) for place, name in enumerate(BY_ROUND))
-    return [first, *epochs, last]
 
 
 def _files_with(folder: Path, text: bytes) -> list[Path]:

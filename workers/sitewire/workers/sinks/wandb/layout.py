@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from sitewire.schemas.subject import RunKey
+from sitewire.workers.errors import os_errors_as_ours
 
 MAX_ID_CHARACTERS: Final = 64
 """What W&B's documentation asks for."""
@@ -62,6 +63,17 @@ def segment_files(place: Path, name: str) -> list[Path]:
         OSError: the directory cannot be read.
     """
     return [path for each in segment_folders(place, name) if (path := each / f"run-{name}.wandb").exists()]
+
+
+def mark_as_sent(place: Path, name: str) -> None:
+    """Have ``wandb sync`` pass over a run's files: it would send all of their rows again.
+
+    Raises:
+        SinkUnavailable: a mark cannot be made.
+    """
+    with os_errors_as_ours(place):
+        for path in segment_files(place, name):
+            path.with_name(f"{path.name}.synced").touch()
 
 
 def _is_of(folder: str, name: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 from sitewire.workers.errors import PlaceUnreadable, Temporary, WorkerError, os_errors_as_ours
 from sitewire.workers.sinks.threads import in_thread
 from sitewire.workers.sinks.wandb.hosts import Hosts
-from sitewire.workers.sinks.wandb.layout import segment_files
+from sitewire.workers.sinks.wandb.layout import mark_as_sent, segment_files
 from sitewire.workers.sinks.wandb.service import Served, Service, ask
 from sitewire.workers.sinks.wandb.session import Session
 from sitewire.workers.sinks.wandb.unsent import SentRow, as_sent, unsent_rows
@@ -149,6 +149,7 @@ class Uploader:
             raise UploadStopped(msg)
         session = await Session.open(await self._hosts.host(), self._hosts.place, whole, ends=True)
         await self._finish(session, code)
+        await in_thread(mark_as_sent, self._hosts.place, self._run)
 
     async def close(self, code: int | None, whole: Mapping[str, Any]) -> None:
         """Send what is left, for as long as the client may take; what has not arrived then is sent by the next owner.
@@ -161,6 +162,7 @@ class Uploader:
             return
         try:
             await (self._leave() if code is None else self.end(code, whole))
+            await in_thread(mark_as_sent, self._hosts.place, self._run)
         except WorkerError as error:
             _logger.warning("%s: W&B has not got all of it; the rest is sent later: %s", self._title, error)
 
