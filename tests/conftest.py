@@ -58,7 +58,7 @@ def nats_server(make_nats_server: MakeServer) -> NatsServer:
 
 @pytest.fixture(scope="session")
 def _mlflow_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as server:
+    with mlflow_server(tmp_path_factory.mktemp("mlflow"), trapped=True) as server:
         yield server
 
 
@@ -71,7 +71,7 @@ def mlflow_on_sqlite(_mlflow_on_sqlite: MlflowServer) -> MlflowServer:
 
 @pytest.fixture(scope="session")
 def _mlflow_on_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    with postgres() as database, mlflow_server(tmp_path_factory.mktemp("mlflow"), database) as server:
+    with postgres() as database, mlflow_server(tmp_path_factory.mktemp("mlflow"), database, trapped=True) as server:
         yield server
 
 

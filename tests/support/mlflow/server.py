@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from support.mlflow.reader import Store
+from support.mlflow.trap import ServerTrap
 from support.nats import free_port
 
 BINARY: Final = Path(sysconfig.get_path("scripts")) / "mlflow"
@@ -33,19 +34,29 @@ class MlflowServer:
         folder: its database (SQLite, unless another is given), its artifacts and its log.
         database: the URI of another database.
         variables: more environment for the process.
+        trapped: whether it can be made to die or fail between two steps of a request; costs it a look at a file each.
 
     Attributes:
+        trap: where it dies or fails, if it is ``trapped``.
         port: where it listens, from the first start on.
         log: what it said.
     """
 
-    def __init__(self, folder: Path, database: str | None = None, variables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database: str | None = None,
+        variables: Mapping[str, str] | None = None,
+        *,
+        trapped: bool = False,
+    ) -> None:
         self.folder = folder
         self.database = database or f"sqlite:///{folder / 'mlflow.db'}"
         self.artifacts = folder / "artifacts"
         self.log = folder / "mlflow.log"
         self.port = 0
-        self.variables = dict(variables or {})
+        self.trap = ServerTrap(folder / "trap")
+        self.variables = dict(variables or {}) | (self.trap.variables if trapped else {})
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -111,10 +122,9 @@ class MlflowServer:
         if self._process is not None:
             self._process.wait(START_SECONDS)
 
-    def restart(self, variables: Mapping[str, str] | None = None) -> None:
-        """Start again on the same port and database, with this further environment, after SIGKILL if it still runs."""
+    def restart(self) -> None:
+        """Start again on the same port and database, after SIGKILL if it still runs."""
         self.kill()
-        self.variables = dict(variables or {})
         self.start()
 
     def pause(self) -> None:
@@ -133,10 +143,14 @@ class MlflowServer:
 
 @contextmanager
 def mlflow_server(
-    folder: Path, database: str | None = None, variables: Mapping[str, str] | None = None
+    folder: Path,
+    database: str | None = None,
+    variables: Mapping[str, str] | None = None,
+    *,
+    trapped: bool = False,
 ) -> Iterator[MlflowServer]:
-    """A running server, whose processes end with the block."""
-    server = MlflowServer(folder, database, variables)
+    """A running server, whose processes end with the block; the arguments are ``MlflowServer``'s."""
+    server = MlflowServer(folder, database, variables, trapped=trapped)
     try:
         server.start()
         yield server

@@ -28,3 +28,14 @@ def upload(artifact_uri: str, tracking_uri: str, path: str, text: str) -> None:
         file.write_bytes(text.encode())
         repository = get_artifact_repository(artifact_uri, tracking_uri=tracking_uri)
         repository.log_artifact(str(file), None if len(where.parts) == 1 else str(where.parent))
+
+
+def listed(artifact_uri: str, tracking_uri: str, folder: str) -> dict[str, bool]:
+    """Return what lies in a folder below a run's artifact URI: whether it is a folder, by its path.
+
+    Raises:
+        WorkerError: it cannot be read.
+    """
+    with mlflow_errors_as_ours(artifact_uri):
+        repository = get_artifact_repository(artifact_uri, tracking_uri=tracking_uri)
+        return {str(file.path): bool(file.is_dir) for file in repository.list_artifacts(folder or None)}

@@ -15,6 +15,7 @@ from typing import Any, Final
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3.exceptions import ProtocolError
 
 from sitewire.workers.errors import PlaceDown, Temporary, Throttled, WorkerError
 from sitewire.workers.sinks.mlflow.credentials import Credentials
@@ -44,9 +45,9 @@ class Channel(AuthBase):
         self._verify = True if ca_file is None else str(ca_file)
         self._session = requests.Session()
         self._session.auth = self  # else the session asks ~/.netrc, which would go before our header
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections, max_retries=0)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections, max_retries=0)
+        self._session.mount("http://", self._adapter)
+        self._session.mount("https://", self._adapter)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Put the header into a request."""
@@ -94,21 +95,36 @@ class Channel(AuthBase):
         return answer
 
     def _send(self, method: str, path: str, body: Mapping[str, object] | bytes | None) -> requests.Response:
+        try:
+            try:
+                return self._sent(method, path, body)
+            except requests.ConnectionError as error:
+                if not _was_connected(error):
+                    raise
+                # The server has closed a connection that was kept, as it does after a fault of its own, or when it was
+                # restarted. Sent twice is stored once; of two runs the second one is deleted.
+                self._adapter.close()
+                return self._sent(method, path, body)
+        except requests.RequestException as error:
+            raise from_requests(error, self.url) from error
+
+    def _sent(self, method: str, path: str, body: Mapping[str, object] | bytes | None) -> requests.Response:
         arguments: dict[str, Any] = {"params": body} if method == "GET" else {"data": body}
         if method == "POST":
             data = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
             arguments = {"data": data, "headers": {"Content-Type": "application/json"}}
-        try:
-            return self._session.request(
-                method,
-                f"{self.url}{path}",
-                timeout=self._timeout,
-                verify=self._verify,
-                allow_redirects=False,  # a POST would become a GET, and the secret would go elsewhere
-                **arguments,
-            )
-        except requests.RequestException as error:
-            raise from_requests(error, self.url) from error
+        return self._session.request(
+            method,
+            f"{self.url}{path}",
+            timeout=self._timeout,
+            verify=self._verify,
+            allow_redirects=False,  # a POST would become a GET, and the secret would go elsewhere
+            **arguments,
+        )
+
+
+def _was_connected(error: requests.ConnectionError) -> bool:
+    return bool(error.args) and isinstance(error.args[0], ProtocolError)
 
 
 def from_answer(answer: requests.Response, url: str) -> WorkerError:

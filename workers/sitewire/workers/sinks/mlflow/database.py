@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from sitewire.workers.errors import PlaceDown
 from sitewire.workers.sinks.files import make_folders
-from sitewire.workers.sinks.mlflow.artifacts import upload
+from sitewire.workers.sinks.mlflow.artifacts import listed, upload
 from sitewire.workers.sinks.mlflow.errors import mlflow_errors_as_ours
 from sitewire.workers.sinks.mlflow.request import Request
 from sitewire.workers.sinks.mlflow.tracked import Tracked
@@ -30,7 +31,14 @@ _LOOK: Final = 0.05  # seconds between two looks whether another process has mad
 
 
 class DatabaseTracker(Tracker):
-    """An SQLite file, written to without a server."""
+    """An SQLite file, written to without a server.
+
+    It has one writer at a time: others of this process wait here, and not in SQLite, which looks only now and then.
+    """
+
+    def __init__(self, store: SqlAlchemyStore, uri: str) -> None:
+        super().__init__(store, uri)
+        self._writing = threading.Lock()
 
     @classmethod
     def open(cls, file: Path, uri: str, timeout: float) -> DatabaseTracker:
@@ -47,7 +55,8 @@ class DatabaseTracker(Tracker):
         """
         with mlflow_errors_as_ours(uri):
             make_folders(file.parent / _LOCKS)
-            with _quiet(), _alone(file.parent / _LOCKS / f"{file.name}.lock", timeout):
+            _be_quiet()
+            with _alone(file.parent / _LOCKS / f"{file.name}.lock", timeout):
                 return cls(SqlAlchemyStore(uri, str(file.parent / ARTIFACTS)), uri)
 
     def log(self, run_id: str, request: Request) -> None:
@@ -55,12 +64,16 @@ class DatabaseTracker(Tracker):
         metrics = [Metric(point.key, point.value, point.time, point.step) for point in request.metrics]
         params = [Param(key, value) for key, value in request.params.items()]
         tags = [RunTag(key, value) for key, value in request.tags.items()]
-        with mlflow_errors_as_ours(self.uri), _quiet():
+        with mlflow_errors_as_ours(self.uri), self._writing:
             self._store.log_batch(run_id, metrics, params, tags)
 
     def upload(self, run: Tracked, path: str, text: str) -> None:
         """Write a text below the run's artifact folder."""
         upload(run.artifact_uri, self.uri, path, text)
+
+    def listed(self, run: Tracked, folder: str) -> Mapping[str, bool]:
+        """Look into the run's artifact folder."""
+        return listed(run.artifact_uri, self.uri, folder)
 
     def close(self) -> None:
         """Close the connections that nobody uses; MLflow keeps the engine for the next store of that file."""
@@ -92,9 +105,7 @@ def _taken(descriptor: int) -> bool:
     return True
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
+def _be_quiet() -> None:
     """Have MLflow and its migration log nothing: what goes wrong is raised, and said by us."""
     for name in ("alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    yield

@@ -149,11 +149,10 @@ def from_requests(error: requests.RequestException, url: str) -> WorkerError:
     return PlaceDown(f"{url}: {shortened(str(error))}")
 
 
-def _reason(error: BaseException) -> str:
-    """Return the innermost reason: the outer ones repeat addresses of objects."""
-    while (inner := error.__context__) is not None:
-        error = inner
-    return shortened(str(error))
+def _reason(error: requests.ConnectionError) -> str:
+    """Return the reason alone: what is around it repeats addresses of objects."""
+    inner = error.args[0] if error.args else error
+    return shortened(str(getattr(inner, "reason", inner)))
 
 
 @contextmanager

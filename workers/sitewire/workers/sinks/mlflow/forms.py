@@ -18,7 +18,7 @@ LONGEST_TAG: Final = 8000
 
 NAME_PREFIX: Final = "sitewire.name."
 PARAM_PREFIX: Final = "sitewire.param."
-_SAID: Final = ("group", "job", "job_type", "attempt", "host", "python", "sitewire")
+_SAID: Final = ("group", "job", "job_type", "host")
 """What a beginning says that is a tag of its own, ``sitewire.<key>``."""
 
 

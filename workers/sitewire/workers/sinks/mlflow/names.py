@@ -46,6 +46,13 @@ def step_path(name: str, step: int) -> str:
     return f"{_plain_path(name, name)}/{step}.txt"
 
 
+def aside_path(path: str) -> str:
+    """Return the path of an artifact of which the own path is taken: a file where it needs a folder, or a folder."""
+    return (
+        f"sitewire/texts/{path.replace('/', '_').encode()[:LONGEST_SEGMENT].decode(errors='ignore')}{_digest(path)}.txt"
+    )
+
+
 def storable(text: str) -> str:
     r"""Return a text that every database takes: PostgreSQL has no place for NUL, which is written ``\0``."""
     return text.replace("\0", "\\0")
@@ -70,7 +77,7 @@ def _mapped(name: str) -> str:
 
 def _plain_path(name: str, stem: str) -> str:
     """Return a path that every server and file system takes; ``name`` is what is told apart by the digest."""
-    fits = all(len(part.encode()) <= LONGEST_SEGMENT for part in stem.split("/"))
+    fits = all(len(part.encode()) <= LONGEST_SEGMENT and part == part.strip() for part in stem.split("/"))
     if fits and ":" not in stem and _accepted(stem):
         return stem
     plain = _mapped(stem.replace(":", "_")).removesuffix(_digest(stem.replace(":", "_")))
@@ -83,7 +90,7 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _cut(part: str) -> str:
-    return part.encode()[: LONGEST_SEGMENT // 2].decode(errors="ignore")
+    return part.strip().encode()[: LONGEST_SEGMENT // 2].decode(errors="ignore").strip() or "_"
 
 
 def _digest(name: str) -> str:

@@ -142,7 +142,7 @@ class MlflowRun(RunSink):
     async def _send(self, run: Tracked, request: Request, *, more: bool) -> None:
         reached(Point.REQUEST_BEGINS)
         for path, text in request.files.items():
-            await self._place.call(self._place.tracker.upload, run, path, text)
+            await self._place.call(self._place.tracker.put_text, run, path, text)
         await self._place.call(self._place.tracker.log, run.id, request)
         if more:
             reached(Point.REQUEST_ANSWERED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -11,7 +12,7 @@ from mlflow.store.tracking.rest_store import RestStore
 from mlflow.utils.proto_json_utils import parse_dict
 from mlflow.utils.rest_utils import MlflowHostCreds
 
-from sitewire.workers.sinks.mlflow.artifacts import upload
+from sitewire.workers.sinks.mlflow.artifacts import listed, upload
 from sitewire.workers.sinks.mlflow.channel import Channel
 from sitewire.workers.sinks.mlflow.request import Metric, Request
 from sitewire.workers.sinks.mlflow.tracked import Tracked
@@ -19,6 +20,7 @@ from sitewire.workers.sinks.mlflow.tracker import Tracker
 
 LOG_BATCH: Final = "/api/2.0/mlflow/runs/log-batch"
 ARTIFACTS: Final = "/api/2.0/mlflow-artifacts/artifacts"
+LIST_ARTIFACTS: Final = "/api/2.0/mlflow/artifacts/list"
 _PROXIED: Final = "mlflow-artifacts:/"
 
 
@@ -35,15 +37,29 @@ class ServerTracker(Tracker):
 
     def upload(self, run: Tracked, path: str, text: str) -> None:
         """Store a text through the server, or where the run says that its artifacts are."""
-        folder = run.artifact_uri.removeprefix(_PROXIED)
-        if folder != run.artifact_uri and not folder.startswith("/"):
+        if _is_proxied(run):
+            folder = run.artifact_uri.removeprefix(_PROXIED)
             self._channel.put(f"{ARTIFACTS}/{folder}/{quote(path)}", text.encode())
         else:
             upload(run.artifact_uri, self.uri, path, text)
 
+    def listed(self, run: Tracked, folder: str) -> Mapping[str, bool]:
+        """Ask the server, or the place where the run says that its artifacts are."""
+        if not _is_proxied(run):
+            return listed(run.artifact_uri, self.uri, folder)
+        query = {"run_id": run.id} | ({"path": folder} if folder else {})
+        files = self._channel.ask("GET", LIST_ARTIFACTS, query).get("files", ())
+        return {file["path"]: bool(file.get("is_dir")) for file in files}
+
     def close(self) -> None:
         """Close connections that nobody uses."""
         self._channel.close()
+
+
+def _is_proxied(run: Tracked) -> bool:
+    """Whether the run's artifacts are stored through this server, and not in a bucket or through another one."""
+    uri = run.artifact_uri
+    return uri.startswith(_PROXIED) and not uri.startswith(f"{_PROXIED}/")
 
 
 class _ChannelStore(RestStore):

@@ -9,8 +9,9 @@ from typing import Any, Final
 from mlflow.entities import LifecycleStage, RunStatus, RunTag, ViewType
 from mlflow.store.tracking.abstract_store import AbstractStore
 
+from sitewire.workers.errors import WorkerError
 from sitewire.workers.sinks.mlflow.errors import AlreadyThere, NotThere, RunDeleted, mlflow_errors_as_ours
-from sitewire.workers.sinks.mlflow.names import storable
+from sitewire.workers.sinks.mlflow.names import aside_path, storable
 from sitewire.workers.sinks.mlflow.request import Request
 from sitewire.workers.sinks.mlflow.tracked import NewRun, Tracked
 
@@ -40,15 +41,32 @@ class Tracker(ABC):
 
     @abstractmethod
     def upload(self, run: Tracked, path: str, text: str) -> None:
-        """Store a text as an artifact; one of that path is replaced.
+        """Store a text as an artifact of exactly this path; one that is there is replaced.
 
         Raises:
             WorkerError: it is not stored, or that is not known.
         """
 
     @abstractmethod
+    def listed(self, run: Tracked, folder: str) -> Mapping[str, bool]:
+        """Return what lies in a folder of a run's artifacts: whether it is a folder itself, by its path."""
+
+    @abstractmethod
     def close(self) -> None:
         """Close connections."""
+
+    def put_text(self, run: Tracked, path: str, text: str) -> None:
+        """Store a text as an artifact, under another path if this one can never be: what is in its way stays there.
+
+        Raises:
+            WorkerError: it is not stored, or that is not known.
+        """
+        try:
+            self.upload(run, path, text)
+        except WorkerError:
+            if not self._taken(run, path):
+                raise
+            self.upload(run, aside_path(path), text)
 
     def get(self, run_id: str) -> Tracked:
         """Return a run.
@@ -138,6 +156,17 @@ class Tracker(ABC):
         if experiment.lifecycle_stage != LifecycleStage.ACTIVE:
             return self._bin(f"experiment {experiment.name!r}", "experiments", "experiment", run.experiment_id)
         return self._bin(f"run {run.id}", "runs", "run", run.id)
+
+    def _taken(self, run: Tracked, path: str) -> bool:
+        """Whether a folder has the path, or a file one of its folders."""
+        parts = path.split("/")
+        for count in range(len(parts)):
+            there = self.listed(run, "/".join(parts[:count])).get("/".join(parts[: count + 1]))
+            if there is None or count == len(parts) - 1:
+                return bool(there)
+            if not there:
+                return True
+        return False
 
     def _bin(self, what: str, command: str, option: str, name: str) -> str:
         return (
