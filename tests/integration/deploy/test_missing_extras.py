@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,8 +20,19 @@ from support.nats import NatsServer
 pytestmark = pytest.mark.nats
 
 WITHOUT = """
-import sys
-sys.modules.update(dict.fromkeys(sys.argv.pop(1).split(",")))  # none of these can be imported
+import pathlib, sys
+from importlib.machinery import PathFinder
+
+LIBRARIES, INSTALLED = sys.argv.pop(1).split(","), pathlib.Path(sys.argv.pop(1))
+
+class Finder(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name.partition(".")[0] in LIBRARIES and not INSTALLED.exists():
+            return None
+        return super().find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Finder
 from sitewire.deploy.cli.main import main
 sys.exit(main())
 """
@@ -38,15 +49,21 @@ def file(nats_server: NatsServer, tmp_path: Path) -> Path:
           files: {{subjects: ["metrics.>"], sink: {{type: jsonl, dir: files}}}}
           curves: {{subjects: ["metrics.>"], sink: {{type: tensorboard, logdir: runs}}}}
           hq: {{subjects: ["metrics.>"], sink: {{type: mlflow, tracking_uri: "sqlite:///mlflow.db"}}}}
+          bees: {{subjects: ["metrics.>"], sink: {{type: wandb, dir: .}}}}
         """,
     )
 
 
+def without(libraries: str, file: Path, command: str) -> list[str]:
+    installed = str(file.with_name("installed"))
+    return [sys.executable, "-c", WITHOUT, libraries, installed, command, "-c", str(file)]
+
+
 @contextmanager
 def worker_without(libraries: str, file: Path) -> Iterator[Path]:
-    """Run ``sitewire worker`` where these cannot be imported; what it says on standard error is in the file."""
+    """Run ``sitewire worker`` where these cannot be imported until a file ``installed`` is there; yield its log."""
     said = file.with_name("stderr")
-    command = [sys.executable, "-c", WITHOUT, libraries, "worker", "-c", str(file)]
+    command = without(libraries, file, "worker")
     with said.open("wb") as errors, subprocess.Popen(command, stderr=errors) as process:
         try:
             yield said
@@ -56,35 +73,43 @@ def worker_without(libraries: str, file: Path) -> Iterator[Path]:
     assert process.returncode == 0
 
 
-def test_each_missing_extra_is_named_once_and_the_other_routes_go_on(
+def test_each_missing_extra_is_named_once_and_the_other_routes_go_on_and_it_is_taken_up_once_it_is_installed(
     file: Path, nats_server: NatsServer, tmp_path: Path
 ) -> None:
     lines = tmp_path / "files" / "job" / "here" / "scalars.jsonl"
     with worker_without("tensorboardX,mlflow,wandb", file) as said:
         with Run("job", site="here", url=nats_server.url, spool=tmp_path / "spool") as run:
             run.log("loss", 0.5)
-        deadline = time.monotonic() + 20
-        while not (lines.exists() and len(named(said)) == 2):
-            assert time.monotonic() < deadline, said.read_text()
-            time.sleep(0.05)
-    assert named(said) == ["mlflow", "tensorboard"]
+        wait_for(lambda: lines.exists() and len(named(said)) == 3, said)
+        (tmp_path / "installed").touch()
+        wait_for(lambda: bool(list((tmp_path / "runs").rglob("*tfevents*"))), said)
+    assert named(said) == ["mlflow", "tensorboard", "wandb"]
+
+
+def wait_for(condition: Callable[[], bool], said: Path) -> None:
+    deadline = time.monotonic() + 40
+    while not condition():
+        assert time.monotonic() < deadline, said.read_text()
+        time.sleep(0.05)
 
 
 def named(said: Path) -> list[str]:
-    return sorted(re.findall(r"pip install 'sitewire\[(\w+)\]'", said.read_text()))
+    return sorted(re.findall(r"level=warning .*pip install 'sitewire\[(\w+)\]'", said.read_text()))
 
 
 def test_check_needs_no_tracker_and_suggests_what_a_key_was_meant_to_be(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = [sys.executable, "-c", WITHOUT, "tensorboardX,mlflow,wandb", "check", "-c", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        without("tensorboardX,mlflow,wandb", file, "check"), capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
-    text = file.read_text().replace("tracking_uri:", "trackinguri:")
+    text = file.read_text().replace("tracking_uri:", "trackinguri:").replace("dir: .}", "dir: ., flush_second: 2}")
     file.write_text(text)
     assert main(["check", "-c", str(file)]) == 78
     problems = capsys.readouterr().err
     assert "`trackinguri`; did you mean `tracking_uri`?" in problems
+    assert "`flush_second`; did you mean `flush_seconds`?" in problems
 
 
 @pytest.mark.parametrize(
