@@ -54,8 +54,11 @@ def _times(item: Said) -> tuple[float, float]:
 
 
 def _params(said: Sequence[Said]) -> Mapping[str, str]:
-    maps = [{item.name: item.value} for item in said if item.kind in ("param", "hparams")]
-    return {name: str(value) for one in maps for name, value in one.items()}
+    return {
+        f"{item.series}/{item.name}" if item.series else item.name: str(item.value)
+        for item in said
+        if item.kind in ("param", "hparams")
+    }
 
 
 def _texts(said: Sequence[Said]) -> Mapping[str, str]:

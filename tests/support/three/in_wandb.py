@@ -10,13 +10,15 @@ from support.three.points import Due, Seen, differences, of_mappings, shown_name
 from support.wandb.reader import Point, Run
 
 PRECISION: Final = 0.001  # seconds: neighbours of one step and one millisecond share a row
+OURS: Final = "sitewire"
+"""The part of the config that says whose run it is, and how it stands."""
 _EXIT: Final = {"finished": 0, "failed": 1}
 
 
 def check(run: Run, site: str, job: str, said: Sequence[Said]) -> Iterator[str]:
     """Yield what differs from what was said."""
     yield from differences(_due(said), map(_seen, run.points), PRECISION)
-    yield from of_mappings("config", _config(said), run.config)
+    yield from of_mappings("config", _config(said), {name: run.config[name] for name in run.config if name != OURS})
     figures = _summary(said)  # beside the last value of each name, which W&B takes into it by itself
     yield from of_mappings("summary", figures, {name: run.summary.get(name) for name in figures})
     begin, info = said[0].value, run.info
