@@ -133,6 +133,17 @@ def test_a_probe_that_has_not_come_to_the_place_is_the_next_ones(circuit: Circui
     assert circuit.worked(permit(circuit))
 
 
+def test_what_hung_and_is_given_back_late_leaves_the_present_probe_alone(circuit: Circuit, clock: Clock) -> None:
+    trip(circuit)
+    clock.now += 1.0
+    hanging = permit(circuit)
+    clock.now += PROBE_PATIENCE
+    permit(circuit)
+    circuit.returned(hanging)
+    assert state_of(circuit) is State.PROBING
+    assert circuit.ask() is None
+
+
 @pytest.mark.parametrize(
     ("asked", "given"),
     [(7.5, 7.5), (0.0, 1.0), (None, 1.0), (-3.0, 1.0), (1e9, MOST_ALONE), (math.inf, MOST_ALONE), (math.nan, 1.0)],
