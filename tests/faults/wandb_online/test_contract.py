@@ -48,9 +48,10 @@ class TestWandbSinkOnline(SinkContract):
         return [] if run is None else entries(as_run(run))
 
     def expected(self, records: Sequence[Record]) -> Iterable[Entry]:
-        return expected(
-            [record._replace(value=record.value or 0.0) for record in records]
-        )  # the client drops the sign of -0.0
+        without_signs = [
+            record._replace(value=record.value or 0.0) for record in records
+        ]  # of -0.0, which the client drops
+        return expected(without_signs)
 
     def read_ending(self, place: Path, key: RunKey) -> Ending:
         run = self._served(key)

@@ -60,6 +60,11 @@ class Writer:
         return run_id(self.key)
 
     @property
+    def committed(self) -> int:
+        """Indexes that are committed."""
+        return sum(at.next for at in self._runner.known.values())
+
+    @property
     def served(self) -> ServedRun:
         """The run at the stand-in."""
         return self._standin.run(PROJECT, self.name)
