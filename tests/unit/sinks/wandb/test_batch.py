@@ -118,6 +118,11 @@ def test_what_is_beside_the_rows_is_sorted() -> None:
     assert batch.definitions == {"val/*": {"step_metric": "epoch", "summary": "min,max"}}
 
 
+def test_a_run_that_is_renamed_is_renamed() -> None:
+    batch = make_batch([span(RUN, 0, [Record(Kind.TAG, "wandb.name", "better", BEGIN)])])
+    assert (batch.info, batch.config) == ({"name": "better"}, {"tag/wandb.name": "better"})
+
+
 @pytest.mark.parametrize(
     ("name", "how"),
     [

@@ -24,6 +24,9 @@ SHARED_SECONDS: Final = 0.001
 MAX_ROW_VALUES: Final = 500
 
 _START: Final = {"name": "name", "group": "group", "job_type": "job_type", "notes": "notes"}
+_RENAMED: Final = {"wandb.name": "name", "wandb.notes": "notes"}
+"""Tags that W&B's syntax makes of what is set after the begin."""
+
 _DEFINED: Final = {"step_metric": str, "step_sync": bool, "hidden": bool, "summary": str, "goal": str}
 _SUMMARIES: Final = frozenset({"min", "max", "mean", "last", "none", "copy", "first"})
 _BEST: Final = {None: "min", "minimize": "min", "maximize": "max"}
@@ -146,6 +149,8 @@ def _label(batch: Batch, name: str, value: str) -> None:
         batch.tags.append(name)
     else:
         batch.config[f"tag/{name}"] = value
+        if name in _RENAMED:
+            batch.info[_RENAMED[name]] = value
 
 
 def _start(batch: Batch, said: dict[str, Any]) -> None:

@@ -191,6 +191,7 @@ async def _start(lock: CoreLock, connection: socket.socket) -> Process:
         stderr=lock.descriptor,
         pass_fds=(descriptor,),
         env=_environment(lock.path.parent),
+        cwd=lock.path.parent,  # the client reads settings from where it is started
         start_new_session=True,  # a Ctrl-C at the terminal is the worker's: it still has to hand over what it holds
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
@@ -18,13 +19,14 @@ from sitewire.workers.sinks.wandb.appearance import Appearance
 from sitewire.workers.sinks.wandb.batch import Batch, Row, make_batch
 from sitewire.workers.sinks.wandb.host_process import HostProcess
 from sitewire.workers.sinks.wandb.hosts import Hosts
+from sitewire.workers.sinks.wandb.idle import IdleRuns
 from sitewire.workers.sinks.wandb.index import IndexWriter
 from sitewire.workers.sinks.wandb.layout import run_id
 from sitewire.workers.sinks.wandb.recovery import Recovered, recover
 from sitewire.workers.sinks.wandb.segment import Segment
 
 MAX_SEGMENT_BYTES: Final = 16 << 20
-"""A segment that has reached it is not gone on with: a recovery reads one, 40 us for a row of one value (2 s in all)."""
+"""A segment that has reached it is not gone on with: a recovery reads one, 40 us for a row of one value (2 s)."""
 
 Note: TypeAlias = Callable[[HostProcess], Awaitable[None]]
 """Is called before a segment is opened in a host, to note that host's core lock."""
@@ -43,23 +45,31 @@ class WandbRun(RunSink):
     """The segments of one run.
 
     The next segment is opened by the first write: opening a run asks the files alone.
+
+    Attributes:
+        key: which run.
     """
 
-    def __init__(self, hosts: Hosts, key: RunKey, experiment: str, note: Note) -> None:
+    def __init__(
+        self, hosts: Hosts, key: RunKey, experiment: str, note: Note, idle: IdleRuns[WandbRun] | None = None
+    ) -> None:
+        self.key = key
+        self._idle = idle
         self._hosts = hosts
-        self._key = key
         self._name = run_id(key)
-        self._experiment = experiment
         self._note = note
         self._found: Recovered | None = None
         self._appearance = Appearance(key, experiment)
         self._progress = Progress({})
         self._segment: Segment | None = None
+        self._exit: int | None = None
         self._listener: Listener | None = None
         self._sound = True
 
     @classmethod
-    async def open(cls, hosts: Hosts, key: RunKey, experiment: str, note: Note) -> WandbRun:
+    async def open(
+        cls, hosts: Hosts, key: RunKey, experiment: str, note: Note, idle: IdleRuns[WandbRun] | None = None
+    ) -> WandbRun:
         """Read what is there.
 
         Args:
@@ -67,12 +77,13 @@ class WandbRun(RunSink):
             key: the run.
             experiment: that it belongs to, if it is new.
             note: see ``Note``.
+            idle: where its segment may stay open when it is closed.
 
         Raises:
             SinkUnavailable: the files cannot be read, or a core may still write to them.
             PlaceUnreadable: a later version has written them.
         """
-        run = cls(hosts, key, experiment, note)
+        run = cls(hosts, key, experiment, note, idle)
         await hosts.settled()
         run._progress = Progress((await run._recover()).positions)
         return run
@@ -138,6 +149,7 @@ class WandbRun(RunSink):
     async def conclude(self, ending: Ending) -> None:
         """Finish the run in the client, or open a segment of a run that goes on."""
         self._begin()
+        await self._recover()
         said = {"state": str(ending.state), "attempt": ending.attempt, "ended": ending.time}
         if not self._appearance.says(said) or self._owes(EXIT_CODES[ending.state]):
             await self._write(Batch(ours=said, last=Row({}, ending.time, [])))
@@ -147,24 +159,47 @@ class WandbRun(RunSink):
     async def close(self) -> None:
         """Close the segment in the client. What was written and not committed is counted when the run is opened again.
 
-        Does not return before nothing is written to the file any more; a client that hangs is killed for that.
+        Does not return before nothing is written to the file any more; a client that hangs is killed for that. Where
+        all is committed the segment may stay open for the next opening of the run (``IdleRuns``).
         """
         sound, self._sound = self._sound, False
-        segment, self._segment = self._segment, None
-        if segment is not None:
-            await to_the_end(self._close(segment, sound=sound))
+        if sound and self._idle is not None and self._at_rest():
+            await to_the_end(self._idle.keep(self))
+        else:
+            await to_the_end(self._close(sound=sound))
 
-    async def _close(self, segment: Segment, *, sound: bool) -> None:
+    async def leave(self) -> None:
+        """Close a segment that has stayed open."""
+        await to_the_end(self._close(sound=False))
+
+    def wake(self) -> bool:
+        """Go on with the segment that has stayed open; whether that is possible."""
+        self._sound = self._segment is not None and self._segment.host.alive
+        return self._sound
+
+    async def _close(self, *, sound: bool) -> None:
         try:
-            code = EXIT_CODES[self._appearance.state]
-            if sound and code is not None:  # records that came late, after the end
-                await segment.finish(code)
-            else:
-                await segment.leave()
+            if sound and self._owes(self.code):  # records came after the end, or an owner died on the way to show it
+                await self._show_end()
+            elif self._segment is not None:
+                await self._segment.leave()
         except WorkerError:
-            segment.host.kill()
+            if self._segment is not None:
+                self._segment.host.kill()
             with suppress(WorkerError):  # whoever opens the run again asks the same, and tells
                 await self._hosts.settled()
+        finally:
+            self._segment = None
+
+    async def _show_end(self) -> None:
+        if self._segment is None:
+            await self._write(Batch(last=Row({}, time.time(), [])))
+        await self._end(self.code)
+
+    def _at_rest(self) -> bool:
+        """Whether all is in the file, and the run goes on."""
+        at_rest = self._segment is not None and self._segment.host.alive and self.code is None
+        return at_rest and self._progress.written == self._progress.committed
 
     def _begin(self) -> None:
         """Refuse to go on after a failure: only the files know how much of it is in them."""
@@ -175,23 +210,25 @@ class WandbRun(RunSink):
 
     def _owes(self, code: int | None) -> bool:
         """Whether the file does not show the exit code that it should."""
-        return (self._segment is not None or self._found is None or self._found.shown.exit is None) and code is not None
+        return code is not None and self._exit is None
 
     async def _recover(self) -> Recovered:
         if self._found is None:
             with os_errors_as_ours(self._hosts.place):
                 self._found = await in_thread(recover, self._hosts.place, self._name)
             self._appearance.recover(self._found.shown)
+            self._exit = self._found.shown.exit
         return self._found
 
     async def _write(self, batch: Batch) -> None:
         found = await self._recover()
         news = self._appearance.take(batch)
         beside = news
-        if self._segment is None:
-            self._segment = await self._open(found)
+        segment = self._segment
+        if segment is None:
+            segment = await self._open(found)
             beside = self._appearance.nothing
-        said = await self._segment.write(batch, beside)
+        said = await segment.write(batch, beside)
         if self._listener is not None:
             self._listener({**said, **news})
 
@@ -201,7 +238,14 @@ class WandbRun(RunSink):
         reached(Point.FILE_OPENING)
         said = {**self.whole, "dir": str(self._hosts.place)}
         index = IndexWriter(found.segment + 1, found.positions)
-        return await Segment.open(host, said, index, found.next_row)
+
+        async def opened() -> Segment:
+            # Noted here and not behind the await: a cancellation in between would leave it open to nobody.
+            self._segment = segment = await Segment.open(host, said, index, found.next_row)
+            self._exit = None
+            return segment
+
+        return await to_the_end(opened())
 
     async def _end(self, code: int | None) -> None:
         if self._segment is None:
@@ -211,6 +255,7 @@ class WandbRun(RunSink):
             return
         await self._segment.finish(code)
         self._segment = self._found = None
+        self._exit = code
 
     async def _leave(self, segment: Segment) -> None:
         """Close the segment that is open, so that the next write begins another."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sitewire.workers.errors import os_errors_as_ours
 from sitewire.workers.point import Point, reached, watched
 from sitewire.workers.sinks.files import sync_folder
-from sitewire.workers.sinks.threads import in_thread
+from sitewire.workers.sinks.threads import in_thread, to_the_end
 from sitewire.workers.sinks.wandb.batch import Batch, Row
 from sitewire.workers.sinks.wandb.errors import RowsMissing
 from sitewire.workers.sinks.wandb.framing import LogReader
@@ -42,6 +42,7 @@ class Segment:
         self._next = next_row
         self._seen = next_row
         self._ended = False
+        self._closing = False
         self._log = LogReader(path)
 
     @classmethod
@@ -106,7 +107,8 @@ class Segment:
         Raises:
             SinkUnavailable: it did not come into the file.
         """
-        await self.host.request(Operation.FINISH, self._run, code)
+        self._closing = True
+        await to_the_end(self.host.request(Operation.FINISH, self._run, code))
         await self._come(lambda: self._ended and self._seen >= self._next)
         await in_thread(self._sync)
 
@@ -116,7 +118,11 @@ class Segment:
         Raises:
             SinkUnavailable: that is not certain.
         """
-        taken = await self.host.request(Operation.LEAVE, self._run, None)  # of a batch that failed, a part
+        if self._closing:
+            msg = f"{self.path}: the client was asked to end it, and whether it has is not known"
+            raise RowsMissing(msg)
+        self._closing = True
+        taken = await to_the_end(self.host.request(Operation.LEAVE, self._run, None))  # of a batch that failed, a part
         await self._come(lambda: self._seen >= taken)
 
     def _row(self, row: Row) -> tuple[int, dict[str, Any]]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Self
+from weakref import WeakSet
 
 from pydantic import Field, model_validator
 
@@ -21,10 +22,11 @@ from sitewire.workers.errors import MissingExtra, NotOpen, SinkUnavailable
 from sitewire.workers.sinks.contract import FlushSeconds, RunSink, Sink, SinkOptions
 from sitewire.workers.sinks.files import absolute
 from sitewire.workers.sinks.partition_lock import PartitionLock
-from sitewire.workers.sinks.threads import in_thread
+from sitewire.workers.sinks.threads import in_thread, to_the_end
 from sitewire.workers.sinks.wandb.core_lock import PartitionNote
 from sitewire.workers.sinks.wandb.host_process import HostProcess
 from sitewire.workers.sinks.wandb.hosts import Hosts
+from sitewire.workers.sinks.wandb.idle import IdleRuns
 from sitewire.workers.sinks.wandb.online_run import OnlineRun
 from sitewire.workers.sinks.wandb.online_settings import settings_of_service
 from sitewire.workers.sinks.wandb.run import WandbRun
@@ -92,6 +94,8 @@ class WandbSink(Sink):
         self._note: PartitionNote | None = None
         self._noted: HostProcess | None = None
         self._noting = asyncio.Lock()
+        self._idle: IdleRuns[WandbRun] = IdleRuns()
+        self._runs: WeakSet[WandbRun] = WeakSet()
         self._hosts: Hosts | None = None
 
     @classmethod
@@ -129,20 +133,34 @@ class WandbSink(Sink):
         if self._hosts is None:
             msg = f"{self.identity}: open the sink first"
             raise NotOpen(msg)
-        files = await WandbRun.open(self._hosts, key, experiment, self._write_note)
         if self._uploads is None or self._service is None:
-            return files
+            kept = await self._idle.take(key)
+            return kept or await self._files(self._hosts, key, experiment, self._idle)
+        files = await self._files(self._hosts, key, experiment)
         title = f"{key.run}/{key.site}"
         uploader = Uploader(self._uploads, self._service, files.name, files.project, title)
         return await OnlineRun.open(files, uploader)
 
+    async def _files(
+        self, hosts: Hosts, key: RunKey, experiment: str, idle: IdleRuns[WandbRun] | None = None
+    ) -> WandbRun:
+        run = await WandbRun.open(hosts, key, experiment, self._write_note, idle)
+        self._runs.add(run)
+        return run
+
     async def close(self) -> None:
         """Let the lock go, and the host, if it is the last that uses it."""
+        await to_the_end(self._close())
+
+    async def _close(self) -> None:
         hosts, self._hosts = self._hosts, None
         uploads, self._uploads = self._uploads, None
         try:
             if uploads is not None:
                 await uploads.release()
+            for run in list(self._runs):  # closed before by whoever keeps the contract
+                await run.close()
+            await self._idle.end()
             if hosts is not None:
                 await self._release(hosts)
         finally:
