@@ -9,6 +9,7 @@ import pytest
 from sitewire.schemas.ending import Ending, EndingState
 from sitewire.schemas.record import Kind
 from sitewire.schemas.subject import RunKey
+from sitewire.workers.sinks.testing.runner import Runner
 from sitewire.workers.sinks.testing.samples import BEGIN
 from support.mlflow.owners import KEY, Owners, deliveries, record, start
 from support.mlflow.server import MlflowServer
@@ -79,6 +80,19 @@ async def test_a_run_whose_beginning_was_lost_is_nested_at_its_end(
     store = mlflow_on_sqlite.store
     assert store.run(KEY.site, "job").parent == store.job("job").id
     assert store.job("job").status == "FINISHED"
+
+
+async def test_sites_of_one_job_may_log_to_several_experiments(mlflow_on_sqlite: MlflowServer, owners: Owners) -> None:
+    store, runners = mlflow_on_sqlite.store, []
+    for number, key in enumerate(SITES[:3]):
+        sink = await owners.sink(mlflow_on_sqlite.url)
+        runners.append(Runner(sink, key))
+        runners[-1].run = await sink.open_run(key, f"experiment-{number}", {})
+    for runner in runners:
+        await runner.deliver(*deliveries(start()))
+    for runner, state in zip(runners, (FAILED, FINISHED, FINISHED), strict=True):
+        await runner.run.conclude(ending(state))
+    assert (store.job("job").status, len(store.runs())) == ("FAILED", 4)
 
 
 @pytest.mark.parametrize("how", ["in the bin", "gone"])

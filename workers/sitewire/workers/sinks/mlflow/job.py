@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.sinks.mlflow.creation import Creation, claim_of_run, tags_of_run
 from sitewire.workers.sinks.mlflow.errors import NotThere
+from sitewire.workers.sinks.mlflow.names import storable
 from sitewire.workers.sinks.mlflow.place import Place
+from sitewire.workers.sinks.mlflow.request import Request
 from sitewire.workers.sinks.mlflow.tracked import PARENT_TAG, RUN_TAG, NewRun, Tracked
 
 RUNNING: Final = "RUNNING"
 FINISHED: Final = "FINISHED"
 FAILED: Final = "FAILED"
+
+EXPERIMENT_PREFIX: Final = "sitewire.experiment."
+"""Tags of a job's run: the further experiments that sites of it log to, by MLflow's id."""
 
 
 class Nesting:
@@ -61,24 +67,39 @@ class Nesting:
         saw. So whoever writes last has seen both.
         """
         parent_id = child.tags.get(PARENT_TAG)
-        if parent_id is not None:
-            await self._place.call(self._follow, parent_id, child.experiment_id)
+        while parent_id is not None and await self._place.call(self._follow, parent_id, child.experiment_id):
+            heed_cancellation()
 
-    def _follow(self, parent_id: str, experiment: str) -> None:
+    def _follow(self, parent_id: str, experiment: str) -> bool:
+        """Have it stand as its sites do now; whether something was written, and is to be looked at again."""
         tracker = self._place.tracker
         try:
             parent = tracker.get(parent_id)
         except NotThere:
-            return
+            return False
         if parent.deleted or parent.of_a_site:
-            return
-        shown, experiments = (parent.status, parent.end), sorted({parent.experiment_id, experiment})
-        while True:
-            wanted = standing(list(tracker.find(experiments, PARENT_TAG, parent_id)))
-            if shown == wanted or (wanted[1] is None and shown[0] == wanted[0]):
-                return
-            tracker.update(parent_id, *wanted)
-            shown = wanted
+            return False
+        experiments = _experiments(parent)
+        if experiment not in experiments:
+            tracker.log(parent_id, _says(f"{EXPERIMENT_PREFIX}{experiment}", self._experiment))
+            return True
+        wanted = standing(list(tracker.find(experiments, PARENT_TAG, parent_id)))
+        if wanted[0] == parent.status and wanted[1] in (None, parent.end):
+            return False
+        tracker.update(parent_id, *wanted)
+        return True
+
+
+def _experiments(parent: Tracked) -> list[str]:
+    """Return the experiments that a job's sites are in: its own, and those that its tags name."""
+    others = [tag.removeprefix(EXPERIMENT_PREFIX) for tag in parent.tags if tag.startswith(EXPERIMENT_PREFIX)]
+    return [parent.experiment_id, *others]
+
+
+def _says(tag: str, value: str) -> Request:
+    request = Request()
+    request.tags[tag] = storable(value)
+    return request
 
 
 def standing(sites: Sequence[Tracked]) -> tuple[str, int | None]:
