@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -80,14 +81,14 @@ def test_relative_places_begin_at_the_folder_of_the_config_file(tmp_path: Path) 
 WITHOUT = """
 import asyncio, sys
 from pathlib import Path
-for name in ("tensorboardX", "crc32c", "numpy", "pytest"):
+for name in ("tensorboardX", "crc32c", "numpy", "mlflow", "requests", "sqlalchemy", "wandb", "pytest"):
     sys.modules[name] = None
 from sitewire.workers.errors import MissingExtra
 from sitewire.workers.sinks.registry import sink_type
-for name in ("tensorboard", "jsonl", "null"):
-    sink_type(name)
-kind = sink_type("tensorboard")
-sink = kind.from_options(kind.Options(logdir="runs"), Path(sys.argv[1]))
+sink_type("jsonl"), sink_type("null")
+name, option, place = sys.argv[1:]
+kind = sink_type(name)
+sink = kind.from_options(kind.Options(**{option: place}), Path("/"))
 try:
     asyncio.run(sink.open(0))
 except MissingExtra as error:
@@ -95,9 +96,20 @@ except MissingExtra as error:
 """
 
 
-def test_types_are_known_without_their_extras_which_are_named_at_the_opening(tmp_path: Path) -> None:
-    result = subprocess.run([sys.executable, "-c", WITHOUT, str(tmp_path)], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(
+    ("name", "library", "option", "place"),
+    [
+        ("mlflow", "mlflow", "tracking_uri", "sqlite:///{}"),
+        ("tensorboard", "(tensorboardX|crc32c|numpy)", "logdir", "{}"),
+        ("wandb", "wandb", "dir", "{}"),
+    ],
+)
+def test_types_are_known_without_their_extras_which_are_named_at_the_opening(
+    tmp_path: Path, name: str, library: str, option: str, place: str
+) -> None:
+    arguments = (name, option, place.format(tmp_path / "runs"))
+    result = subprocess.run([sys.executable, "-c", WITHOUT, *arguments], capture_output=True, text=True, check=False)
     assert result.stderr == ""
-    assert "pip install 'sitewire[tensorboard]'" in result.stdout
+    assert re.match(rf"{library} is not installed; .*pip install 'sitewire\[{name}\]'", result.stdout)
     assert not (tmp_path / "runs").exists()
     assert MissingExtra("tensorboard", None).extra == "tensorboard"

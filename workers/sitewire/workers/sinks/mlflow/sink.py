@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Self
@@ -89,5 +90,7 @@ def _import() -> tuple[type[Place], type[MlflowRun]]:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("sitewire"):
             raise
-        raise MissingExtra(MlflowSink.name, error.name) from error
+        # Without the extra it is a library of MLflow's that is missed first, and of that nobody has heard.
+        what = error.name if importlib.util.find_spec("mlflow") else "mlflow"
+        raise MissingExtra(MlflowSink.name, what) from error
     return place.Place, run.MlflowRun
