@@ -21,6 +21,7 @@ from sitewire.workers.sinks.mlflow.errors import RunDeleted
 from sitewire.workers.sinks.mlflow.forms import Writer, milliseconds, parent_of
 from sitewire.workers.sinks.mlflow.job import Nesting
 from sitewire.workers.sinks.mlflow.known import Known
+from sitewire.workers.sinks.mlflow.mending import mending
 from sitewire.workers.sinks.mlflow.place import Place
 from sitewire.workers.sinks.mlflow.positions import read_positions
 from sitewire.workers.sinks.mlflow.request import Request
@@ -89,6 +90,7 @@ class MlflowRun(RunSink):
         """Set the run's status, and the job's by those of its sites."""
         self._begin()
         run, known = await self._made((), milliseconds(ending.time))
+        await self._place.call(self._mend, run.id, known)
         request = Request()
         request.tags[ENDING_TAG] = encode_ending(ending)
         if PARENT_TAG not in known.tags:  # its beginning was lost
@@ -138,6 +140,11 @@ class MlflowRun(RunSink):
         for delivery in deliveries:
             batch.take(delivery, writer.write)
         return batch.finish()
+
+    def _mend(self, run_id: str, known: Known) -> None:
+        stored = self._place.tracker.get(run_id).tags
+        for request in mending(known.tags, self._progress.committed, stored):
+            self._place.tracker.log(run_id, request)
 
     async def _send(self, run: Tracked, request: Request, *, more: bool) -> None:
         reached(Point.REQUEST_BEGINS)
