@@ -202,14 +202,15 @@ def test_a_second_demo_is_a_run_beside_the_first_and_a_terminal_gets_bars_of_eve
     assert len(list((out / "runs").glob("demo-*"))) == 2
 
 
-def test_a_missing_extra_is_one_line_that_names_it(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['sklearn'] = None; from sitewire.deploy.cli.main import main; sys.exit(main())"
+@pytest.mark.parametrize("library", ["sklearn", "mlflow", "wandb"])
+def test_a_missing_extra_is_one_line_that_names_it(library: str, tmp_path: Path) -> None:
+    code = f"import sys; sys.modules['{library}'] = None; from sitewire.deploy.cli.main import main; sys.exit(main())"
     found = subprocess.run(
         [sys.executable, "-c", code, "demo", "--out", str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert found.returncode == 1
     assert found.stderr.count("\n") == 1
-    assert 'pip install "sitewire[demo]"' in found.stderr
+    assert f'{library} is not installed; pip install "sitewire[demo]"' in found.stderr
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ import logging
 import math
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from sitewire.deploy.cli.arguments import Commands, command
 
 _MAX_SITES = 64
 _MISSING = 1
+_TRACKERS = ("mlflow", "tensorboardX", "wandb")
 
 
 def add(commands: Commands) -> None:
@@ -45,20 +47,28 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run it; 0 when everything that was logged is where it belongs."""
+    missing = next((name for name in _TRACKERS if find_spec(name) is None), None)
+    if missing is not None:  # they are imported late, where their routes would wait for them
+        return _lacks(missing)
     try:
         from sitewire.deploy.demo.main import demo
         from sitewire.deploy.demo.plan import Plan
     except ModuleNotFoundError as error:
         if (error.name or "sitewire").startswith("sitewire"):
             raise
-        print(f'sitewire: {error.name} is not installed; pip install "sitewire[demo]"', file=sys.stderr)
-        return _MISSING
+        return _lacks(error.name)
     import asyncio
 
     if not options.verbose:
         logging.getLogger("sitewire").setLevel(logging.WARNING)  # what goes well is shown, not logged
     plan = Plan(sites=options.sites, rounds=options.rounds, alpha=options.alpha, seed=options.seed)
     return asyncio.run(demo(plan, options.out))
+
+
+def _lacks(library: str | None) -> int:
+    what = (library or "a library").partition(".")[0]
+    print(f'sitewire: {what} is not installed; pip install "sitewire[demo]"', file=sys.stderr)
+    return _MISSING
 
 
 def _count(most: int) -> Callable[[str], int]:
