@@ -23,7 +23,6 @@ HANGS_AFTER = 20.0  # seconds of one attempt where there is room; on a busy mach
 LARGE: Final = 512 * 1024  # bytes of one run's messages: a quarter of what its partition holds
 MANY: Final = MAX_ACK_PENDING // 4  # messages of one run
 LOOK_EVERY = 0.25  # seconds, while there are runs
-UNKNOWN_EXPERIMENT: Final = "default"  # of a run of which nothing can be read
 LOOK_FOR_OTHERS = 30.0  # seconds; for a key that an earlier owner stored when this one had looked already
 
 _logger = logging.getLogger("sitewire.worker")
@@ -81,7 +80,7 @@ class Parking:
         lot: what the parked runs of the partition share.
         runs: asked for the runs that are being delivered.
         full: asked whether the partition takes no more messages.
-        deliver: makes the delivery of a run, given its experiment, unless there is one.
+        deliver: makes the delivery of a run, given its experiment if that is known, unless there is one.
         complaint: says which runs are in trouble and not parked.
     """
 
@@ -90,7 +89,7 @@ class Parking:
         lot: ParkingLot,
         runs: Callable[[], Collection[RunDelivery]],
         full: Callable[[], bool],
-        deliver: Callable[[RunKey, str], RunDelivery],
+        deliver: Callable[[RunKey, str | None], RunDelivery],
         complaint: Complaint,
     ) -> None:
         self._lot = lot
@@ -148,7 +147,7 @@ class Parking:
         known = [delivery for delivery in self._runs() if delivery.run_key == run and not delivery.ended]
         if entry is not None and needed and not known:
             first = await self._lot.stored.first(run, entry.sequence)
-            known = [self._deliver(run, first.envelope.experiment if first is not None else UNKNOWN_EXPERIMENT)]
+            known = [self._deliver(run, first.envelope.experiment if first is not None else None)]
         for delivery in known:
             await delivery.resume()
 

@@ -44,7 +44,6 @@ MOST_WAITING = 2 * 1024 * 1024  # bytes of a partition's messages in work; decod
 MOST_AGAIN = 1024 * 1024  # bytes of a partition's retries, beside these
 MANY_WAITING = MAX_ACK_PENDING // 2  # messages; with those on their way it is the most that the server gives
 MOST_SUSPECTED = MAX_ACK_PENDING // 4  # unreadable messages that are looked into; what is more is terminated at once
-UNKNOWN_EXPERIMENT = "default"  # of a run of which nothing readable has come; its account says which it is
 KEEP_ALIVE = 10.0  # seconds, a third of the consumers' ack_wait
 STOP_TIMEOUT = 10.0  # seconds for what is there to be committed and acknowledged
 
@@ -235,9 +234,9 @@ class RoutePartition:
             with mapped_errors():
                 await message.term()
             return
-        self._delivery(group, unreadable.subject.key, UNKNOWN_EXPERIMENT).suspect(unreadable)
+        self._delivery(group, unreadable.subject.key, None).suspect(unreadable)
 
-    def _delivery(self, group: asyncio.TaskGroup, run: RunKey, experiment: str) -> RunDelivery:
+    def _delivery(self, group: asyncio.TaskGroup, run: RunKey, experiment: str | None) -> RunDelivery:
         if (there := self._known(run)) is not None:
             return there
         known = self._runs.get(run)

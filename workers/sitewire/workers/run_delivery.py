@@ -54,14 +54,16 @@ class RunDelivery:
     Attributes:
         trouble: why the last attempt failed.
         ended: it takes no more messages.
+        concluding: the sink is being told of its end.
         run_key: which run.
         moved: when something was last committed, on the monotonic clock.
         missing_since: since when it waits for indexes that are missing, on the same clock; None if it does not.
     """
 
-    def __init__(self, run: RunKey, experiment: str, context: RouteContext) -> None:
+    def __init__(self, run: RunKey, experiment: str | None, context: RouteContext) -> None:
         self.trouble = Trouble(context.name, run)
         self.ended = False
+        self.concluding = False
         self.run_key = run
         self.moved = 0.0
         self.missing_since: float | None = None
@@ -116,6 +118,7 @@ class RunDelivery:
 
     def put(self, arrival: Arrival) -> None:
         """Take a message."""
+        self._writer.experiment = self._writer.experiment or arrival.envelope.experiment
         self._holding.put(arrival)
         if self.parked:
             self._context.lot.called.set()
@@ -307,7 +310,11 @@ class RunDelivery:
         self.trouble.over(ITS_END)
         if ending is not None:
             await self._tell()  # the place may refuse for long, and counts do not wait for that
-            await self._writer.conclude(ending)
+            self.concluding = True
+            try:
+                await self._writer.conclude(ending)
+            finally:
+                self.concluding = False
             self._reporter.concluded(ending)
             await self._tell()
 

@@ -33,6 +33,7 @@ from sitewire.workers.sinks.contract import RunSink
 from sitewire.workers.trouble import Trouble
 
 MOST_SAID = 10  # refused records of a run that are named in the log
+UNKNOWN_EXPERIMENT = "default"  # of a run of which nothing readable has come, and nobody gives an account
 
 _logger = logging.getLogger("sitewire.worker")
 
@@ -41,13 +42,13 @@ class RunWriter:
     """Writes one run to the sink, one batch at a time.
 
     Attributes:
-        experiment: of the run, asked for when it is opened.
+        experiment: of the run, asked for when it is opened; None while nothing readable has come.
     """
 
     def __init__(
         self,
         run: RunKey,
-        experiment: str,
+        experiment: str | None,
         context: RouteContext,
         reporter: Reporter,
         trouble: Trouble,
@@ -158,7 +159,7 @@ class RunWriter:
     async def _opened(self) -> RunSink:
         if self._sink is None:
             known = await self._reporter.known()
-            self._sink = await self._context.sink.open_run(self._run, self.experiment, known)
+            self._sink = await self._context.sink.open_run(self._run, self._experiment, known)
         if self._decisions is None:
             self._decisions = await self._context.letters.decided(self._run, self._sink.positions)
         return self._sink
@@ -193,7 +194,7 @@ class RunWriter:
         if culprit is None:
             return
         try:
-            await self._context.letters.refuse(self._run, self.experiment, culprit, error)
+            await self._context.letters.refuse(self._run, self._experiment, culprit, error)
         except StreamFull:
             raise
         except BrokerError:
@@ -210,6 +211,10 @@ class RunWriter:
         elif self._said == MOST_SAID:
             _logger.error("%s: the records that follow to the dead letters are not named here", where)
         self._said += 1
+
+    @property
+    def _experiment(self) -> str:
+        return self.experiment or UNKNOWN_EXPERIMENT
 
     @property
     def _known(self) -> Decisions:
