@@ -14,7 +14,7 @@ import pytest
 from sitewire.schemas.receipt import Position
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.errors import SinkBusy, Temporary
-from sitewire.workers.sinks.contract import Delivery
+from sitewire.workers.sinks.contract import Delivery, Sink
 from sitewire.workers.sinks.testing import child
 from sitewire.workers.sinks.testing.hooks import SinkHooks
 from sitewire.workers.sinks.testing.runner import KEY, Runner, opened, remaining
@@ -99,15 +99,12 @@ class InterruptionTests(SinkHooks):
             pass
 
     async def test_two_owners_at_once_who_write_the_same_write_it_once(self, place: Path) -> None:
-        if self.locks or not self.keeps:
-            pytest.skip("there is never a second owner, or nothing to read back")
+        if not self.keeps:
+            pytest.skip("there is nothing to read back")
         batches = [scalars(A, first, first + 40) for first in range(0, 200, 40)]
-        async with opened(self.make_sink(place)) as one, opened(self.make_sink(place)) as other:
-            runners = [Runner(one), Runner(other)]
-            async with asyncio.TaskGroup() as group:
-                for runner in runners:
-                    group.create_task(_insist(runner, batches))
-            assert [runner.known for runner in runners] == [{A: Position(delivered=200)}] * 2
+        async with asyncio.TaskGroup() as group:
+            for _ in range(2):
+                group.create_task(_insist(self.make_sink(place), batches))
         await self.holds_exactly(place, records_of(batches))
 
     async def test_two_partitions_of_one_place_are_written_side_by_side(self, place: Path) -> None:
@@ -122,14 +119,15 @@ class InterruptionTests(SinkHooks):
             await self.holds_exactly(place, records_of([scalars(A, 0, 5)]), key)
 
 
-async def _insist(runner: Runner, batches: Sequence[Delivery]) -> None:
+async def _insist(sink: Sink, batches: Sequence[Delivery]) -> None:
     """Write what is missing of the batches, again and again while the sink says that this may help."""
     left = list(batches)
     while left:
         try:
-            await runner.open()
-            while left := remaining(left, runner.run.positions):
-                await runner.deliver(left[0])
-            await runner.run.close()
+            async with opened(sink):
+                runner = await Runner(sink).open()
+                while left := remaining(left, runner.run.positions):
+                    await runner.deliver(left[0])
+                await runner.run.close()
         except Temporary:
-            await runner.run.close()
+            await asyncio.sleep(0.01)  # its own lock, or the other one's, is let go of
