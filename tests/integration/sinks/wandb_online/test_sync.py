@@ -26,8 +26,8 @@ DONE = Ending(EndingState.FINISHED, 1, BEGIN + 10_000)
 
 async def test_three_offline_segments_of_two_step_axes_arrive_each_point_once(standin: StandIn, tmp_path: Path) -> None:
     writer = Writer(WandbSink.from_options(WandbOptions(dir=tmp_path, flush_seconds=0), tmp_path), standin, "offline")
-    async with opened(writer.sink):
-        for first in (0, 300, 600):
+    for first in (0, 300, 600):
+        async with opened(writer.sink):  # three owners: with one, a run that is closed goes on in its segment
             await writer.write(span(A, first, RECORDS[first : first + 300]))
             if first:
                 await writer.conclude(DONE)
