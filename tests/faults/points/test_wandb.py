@@ -35,7 +35,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield made
 
 
-@pytest.mark.parametrize("case", [*every(IN_WANDB, TAKEOVERS)] if FULL else FEW, ids=str)
+@pytest.mark.parametrize("case", [*every(IN_WANDB, TAKEOVERS, stopped=(2,))] if FULL else FEW, ids=str)
 def test_a_worker_that_dies_or_stops_at_a_point_loses_and_doubles_nothing(
     stage: Scene, case: Case, note: Callable[[object, Finding], Finding]
 ) -> None:

@@ -66,9 +66,10 @@ def test_tensorboard_does_not_notice_and_mlflow_has_it_all_soon_after(
         worker = here.start("worker")
         with eight_sites(here) as trainers, behind(trainers, tensorboard_counts(here.logdir, trainers)) as watched:
             until(lambda: in_mlflow(server, trainers) > SITES * RATE * BEFORE, here.logs)
-            before = peak(worker)
+            before, behind_before = peak(worker), watched.most
             server.kill()
             time.sleep(AWAY)  # what is tested is that nothing happens meanwhile
+            behind_away = watched.most
             missing = logged(trainers) - in_mlflow(server, trainers)
             server.start()
             back = time.monotonic()
@@ -85,7 +86,8 @@ def test_tensorboard_does_not_notice_and_mlflow_has_it_all_soon_after(
         note(
             f"MLflow's server away for {AWAY:g} s under {SITES} x {RATE} records/s: {missing} records behind when it "
             f"was started again, all of them there {seconds:.1f} s after it answered; TensorBoard behind by at most "
-            f"{watched.most:.2f} s in {watched.looks} looks; the worker's memory {before} MiB before, {peak(worker)} "
+            f"{behind_before:.2f} s before, {behind_away:.2f} s until it was started, {watched.most:.2f} s in the end, "
+            f"in {watched.looks} looks; the worker's memory {before} MiB before, {peak(worker)} "
             f"MiB at most; {verdicts[0]}"
         )
         assert all(verdict.exact for verdict in verdicts), verdicts

@@ -126,10 +126,10 @@ def _wait_until_taken_for_dead(scene: Scene, caught: Process) -> None:
         time.sleep(LEASE * 1.3)  # nobody is there to say so
 
 
-def every(way: Sequence[Place], takeovers: Sequence[Place], workers: Sequence[int] = (1, 2, 4)) -> Iterator[Case]:
-    """Yield every point of a way, killed and stopped, of one worker, two and four; then of who takes over."""
+def every(way: Sequence[Place], takeovers: Sequence[Place], stopped: Sequence[int] = (1, 2, 4)) -> Iterator[Case]:
+    """Yield every point of a way, killed, of one worker, two and four, and stopped; then of who takes over."""
     for point in way:
-        for number in (SIGKILL, SIGSTOP):
+        for number, workers in ((SIGKILL, (1, 2, 4)), (SIGSTOP, stopped)):
             for many in workers:
                 yield Case(point, number, many)
     for point in takeovers:

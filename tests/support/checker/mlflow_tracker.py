@@ -67,11 +67,9 @@ def _points(connection: sqlite3.Connection, run: str, names: Mapping[str, str]) 
         yield names.get(name, name), Point(step, number, snapped(milliseconds / 1000))
 
 
-CONSTANTS: Final = ("sitewire.workers.sinks.mlflow:MOST_METRICS=6",)
-"""Small requests, so that a batch takes several."""
 RUNS: Final = 4
-RATE: Final = 60
-"""On a busy machine MLflow takes some dozens of such requests a second: each is several transactions."""
+RATE: Final = 120
+"""On a busy machine MLflow takes some dozens of requests a second: each is several transactions."""
 
 MLFLOW: Final = Tracker(
     "mlflow",
@@ -79,7 +77,6 @@ MLFLOW: Final = Tracker(
     '{type: mlflow, tracking_uri: "sqlite:///mlflow.db", flush_seconds: 0.8}',
     replay,
     watch=watch,
-    constants=CONSTANTS,
     rate=RATE,
     runs=RUNS,
 )
@@ -89,4 +86,4 @@ MLFLOW: Final = Tracker(
 def mlflow_at(url: str, database: Path) -> Tracker:
     """Return the tracker behind a server, whose database is read past it."""
     sink = f'{{type: mlflow, tracking_uri: "{url}", flush_seconds: 0.8}}'
-    return Tracker("mlflow", str(database), sink, replay, watch=watch, constants=CONSTANTS, rate=RATE, runs=RUNS)
+    return Tracker("mlflow", str(database), sink, replay, watch=watch, rate=RATE, runs=RUNS)

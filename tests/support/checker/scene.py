@@ -120,8 +120,7 @@ def scene(
         refused: a name; the trackers never take its point at step 20.
         constants: of the product, shorter for the workers.
     """
-    own = [setting for tracker in trackers for setting in tracker.constants]
-    variables = {"SITEWIRE_TEST_CONSTANTS": " ".join([*constants, *own])}
+    variables = {"SITEWIRE_TEST_CONSTANTS": " ".join(constants)}
     if without:
         variables["SITEWIRE_TEST_BREAK"] = without
     if any("mlflow" in tracker.sink for tracker in trackers):

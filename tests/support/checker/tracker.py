@@ -31,7 +31,6 @@ class Tracker:
         replay: what a place holds of a run, in the order in which it was written.
         look: the same by name, as people see it, if there is such a reader.
         watch: makes what looks at a run again and again, if there is something better than ``replay``.
-        constants: of the product, set for the workers beside the scene's own.
         rate, runs: of a load that the tracker can take on a busy machine; points a second of all runs together.
     """
 
@@ -41,9 +40,11 @@ class Tracker:
     replay: Callable[[Path, RunKey], Story]
     look: Callable[[Path, RunKey], Found] | None = None
     watch: Callable[[Path, RunKey], Callable[[], Found]] | None = None
-    constants: Sequence[str] = ()
     rate: int = 1200
     runs: int = PARTITIONS
+
+    def __str__(self) -> str:
+        return self.route
 
     def show(self, base: Path, key: RunKey) -> Found:
         """Return what the place holds of a run, by name; ``base`` is the config file's folder."""
