@@ -11,6 +11,8 @@ import pytest
 import requests
 import requests.exceptions
 import sqlalchemy.exc
+import urllib3
+import urllib3.exceptions
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import ErrorCode
 
@@ -121,6 +123,15 @@ def test_what_has_to_be_done_is_said() -> None:
     assert "http://elsewhere" in str(from_answer(_answer(308, "", Location="http://elsewhere"), URL))
     assert "tracking server" in str(from_answer(_answer(404, "<html>"), URL))
     assert len(str(from_answer(_answer(500, "x" * 100_000), URL))) < 2 * MOST_SAID
+
+
+def test_of_a_page_its_title_is_said_and_of_a_failed_handshake_its_reason() -> None:
+    page = "<!DOCTYPE HTML>\n<html><head><title>Bad\nGateway</title></head><body>...</body></html>"
+    assert str(from_answer(_answer(502, page), URL)) == f"{URL}: HTTP 502: Bad Gateway"
+    pool = urllib3.HTTPConnectionPool("mlflow", 5000)
+    reason = urllib3.exceptions.SSLError("[SSL: WRONG_VERSION_NUMBER] wrong version number")
+    error = requests.exceptions.SSLError(urllib3.exceptions.MaxRetryError(pool, "/api", reason))
+    assert str(from_requests(error, URL)) == f"{URL}: {reason}; look at ca_file"
 
 
 @pytest.mark.parametrize(

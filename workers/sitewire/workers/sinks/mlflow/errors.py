@@ -132,9 +132,13 @@ def from_code(code: str, text: str) -> WorkerError:
     return CODES.get(code, _place)(f"MLflow: {code}: {shortened(text)}")
 
 
+_TITLE: Final = re.compile(r"<title>(.*?)</title>", re.DOTALL | re.IGNORECASE)
+
+
 def shortened(text: str) -> str:
     """Return what is worth reading of an error's text."""
-    plain = " ".join(text.split())
+    page = _TITLE.search(text)  # somebody else's: a proxy's, or the wrong server's
+    plain = " ".join((page[1] if page else text).split())
     return plain if len(plain) <= MOST_SAID else f"{plain[:MOST_SAID]}..."
 
 
@@ -143,7 +147,7 @@ def from_requests(error: requests.RequestException, url: str) -> WorkerError:
     if isinstance(error, requests.Timeout):
         return PlaceDown(f"{url} does not answer in time (timeout_seconds)")
     if isinstance(error, requests.exceptions.SSLError):
-        return PlaceDown(f"{url}: {shortened(str(error))}; look at ca_file")
+        return PlaceDown(f"{url}: {_reason(error)}; look at ca_file")
     if isinstance(error, requests.ConnectionError):
         return PlaceDown(f"{url} cannot be reached: {_reason(error)}")
     return PlaceDown(f"{url}: {shortened(str(error))}")
