@@ -29,6 +29,7 @@ class Standing:
     missing: float | None = None
     parked: bool = False
     messages: int = 1
+    concluding: bool = False
     missing_since: float | None = None
     run_key: RunKey = field(init=False)
     trouble: Trouble = field(init=False)
@@ -73,6 +74,10 @@ def test_the_run_that_has_failed_for_longest_is_named() -> None:
 )
 def test_one_that_goes_on_or_is_parked_or_has_nothing_waiting_is_not_named(make: Callable[[], Standing]) -> None:
     assert told(make()) == []
+
+
+def test_one_whose_end_the_tracker_does_not_take_is_named() -> None:
+    assert told(Standing("a", FAILS_AFTER, messages=0, concluding=True)) == ["run a of site clinic: no a"]
 
 
 def test_one_that_hangs_or_waits_for_what_is_missing_is_named_too() -> None:

@@ -1,6 +1,6 @@
 """What is said of the runs of a partition that stand still and are not parked.
 
-Such a run is in nobody's way, so it stays where it is, and its messages wait. Nothing else would show why.
+Such a run is in nobody's way, so it stays where it is, and its messages wait, or its end. Nothing else would show why.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _text(runs: Iterable[RunDelivery], now: float, patience: float) -> str:
     found = [
         (since, f"run {run.run_key.run} of site {run.run_key.site}: {reason[:MAX_REASON]}")
         for run in runs
-        if not run.parked and run.messages
+        if not run.parked and (run.messages or run.concluding)
         for since, reason in _reasons(run, now, patience)
     ]
     if not found:

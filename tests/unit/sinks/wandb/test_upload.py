@@ -24,7 +24,7 @@ class Scene:
         self.log = folder / FILE
         self.log.parent.mkdir()
         self.log.touch()
-        self.upload = Upload("job/site", self.ask, UploadLog(folder), 0, lambda: self.now)
+        self.upload = Upload(self.ask, UploadLog(folder), 0, lambda: self.now)
 
     def ask(self) -> Served:
         self.asked += 1
@@ -77,7 +77,7 @@ def test_a_silent_client_is_doubted_and_the_service_asked(scene: Scene) -> None:
 def test_a_fatal_error_in_the_log_ends_the_upload_within_a_second_and_for_good(scene: Scene) -> None:
     scene.says("filestream: fatal error: 403 Forbidden")
     for _ in range(2):
-        with pytest.raises(UploadStopped, match=r"job/site.*403 Forbidden"):
+        with pytest.raises(UploadStopped, match=r"has stopped: .*403 Forbidden"):
             scene.passes(1)
 
 

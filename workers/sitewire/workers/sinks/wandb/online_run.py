@@ -6,7 +6,8 @@ or has stopped taking this run, that is an error of the next write, and opening 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sitewire.schemas.ending import Ending
@@ -24,6 +25,7 @@ class OnlineRun(RunSink):
         self._files = files
         self._uploader = uploader
         self._told: list[Mapping[str, Any]] = []
+        self._sound = True
         files.listen(self._told.append)
 
     @classmethod
@@ -36,7 +38,8 @@ class OnlineRun(RunSink):
         """
         run = cls(files, uploader)
         try:
-            await uploader.begin(files.next_row, files.whole)
+            with run._failing():
+                await uploader.begin(files.next_row, files.whole)
         except BaseException:  # a cancellation too: nobody else knows of what is open
             await run.close()
             raise
@@ -49,30 +52,40 @@ class OnlineRun(RunSink):
 
     async def write(self, deliveries: Sequence[Delivery]) -> None:
         """Hand a batch to the client that writes the files, if the upload of earlier ones goes on."""
-        await self._uploader.ready()
-        await self._files.write(deliveries)
+        with self._failing():
+            await self._uploader.ready()
+            await self._files.write(deliveries)
 
     async def commit(self) -> None:
         """Commit in the files, then hand over to the client that uploads."""
-        await self._files.commit()
-        await self._send()
+        with self._failing():
+            await self._files.commit()
+            await self._send()
 
     async def conclude(self, ending: Ending) -> None:
         """End the run in the files, and at the service once that has all of it."""
-        await self._files.conclude(ending)
-        await self._send()
         code = EXIT_CODES[ending.state]
-        if code is None:
-            await self._uploader.open(self._files.whole)
-        else:
-            await self._uploader.end(code, self._files.whole)
+        with self._failing():
+            await self._files.conclude(ending)
+            await self._send()
+            if code is None:
+                await self._uploader.open(self._files.whole)
+            else:
+                await self._uploader.end(code, self._files.whole)
 
     async def close(self) -> None:
         """Close the files, and send what is left as far as that goes quickly."""
         try:
             await self._files.close()
         finally:
-            await to_the_end(self._uploader.close(self._files.code, self._files.whole))
+            await to_the_end(self._uploader.close(self._files.code, self._files.whole, sound=self._sound))
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Note whether what is done in the block fails."""
+        sound, self._sound = self._sound, False
+        yield
+        self._sound = sound
 
     async def _send(self) -> None:
         told = self._told.copy()

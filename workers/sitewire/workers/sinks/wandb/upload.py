@@ -39,7 +39,6 @@ class Upload:
 
     def __init__(
         self,
-        run: str,
         ask: Callable[[], Served],
         log: UploadLog,
         served: int,
@@ -48,13 +47,11 @@ class Upload:
         """Watch an upload.
 
         Args:
-            run: what people call it, for messages.
             ask: asks the service; raises what ``service.ask`` does.
             log: of the open segment.
             served: the first row that the service has not got.
             clock: seconds.
         """
-        self._run = run
         self._ask = ask
         self._log = log
         self._clock = clock
@@ -103,14 +100,14 @@ class Upload:
         if served > self.served:
             self.served, self._moved = served, now
         elif self.unsent and now - max(self._moved, self._waiting_since) > STALLED:
-            msg = f"{self._run}: W&B answers, and has got no row for {STALLED:g} s while {self.unsent} wait"
+            msg = f"W&B answers, and has got no row for {STALLED:g} s while {self.unsent} wait"
             raise UploadStopped(msg)
 
     def _look(self, now: float) -> None:
         news = self._log.look()
         self._looked = now
         if news.fatal is not None:
-            msg = f"{self._run}: the upload to W&B has stopped: {news.fatal}"
+            msg = f"the upload to W&B has stopped: {news.fatal}"
             raise UploadStopped(msg)
         if news.sent:
             self._heard = now

@@ -60,7 +60,7 @@ class Uploader:
         self._project = project
         self._title = title
         self._session: Session | None = None
-        self._upload = Upload(title, self._ask, UploadLog(Path()), 0)
+        self._upload = Upload(self._ask, UploadLog(Path()), 0)
         self._handed = 0
         self._fixed: tuple[Any, ...] = ()
 
@@ -80,7 +80,7 @@ class Uploader:
         self._handed = (await in_thread(self._ask)).next_row
         if self._handed > written:
             msg = (
-                f"{self._title}: W&B has {self._handed} rows, and the files hold {written}: put the files back, or move"
+                f"W&B has {self._handed} rows, and the files hold {written}: put the files back, or move"
                 " the run to another project in W&B; then all that the broker keeps is written anew"
             )
             raise FilesLost(msg)
@@ -145,16 +145,17 @@ class Uploader:
         await self._leave()
         served = (await in_thread(self._ask)).next_row
         if served < self.written:
-            msg = f"{self._title}: the upload to W&B has stopped at row {served} of {self.written}"
+            msg = f"the upload to W&B has stopped at row {served} of {self.written}"
             raise UploadStopped(msg)
         session = await Session.open(await self._hosts.host(), self._hosts.place, whole, ends=True)
         await self._finish(session, code)
         await in_thread(mark_as_sent, self._hosts.place, self._run)
 
-    async def close(self, code: int | None, whole: Mapping[str, Any]) -> None:
+    async def close(self, code: int | None, whole: Mapping[str, Any], *, sound: bool) -> None:
         """Send what is left, for as long as the client may take; what has not arrived then is sent by the next owner.
 
         Args:
+            sound: nothing has failed before; otherwise the run will be opened again, and nobody needs to be told.
             code: of a run that has ended, and has been written to since.
             whole: as of ``send``.
         """
@@ -164,7 +165,8 @@ class Uploader:
             await (self._leave() if code is None else self.end(code, whole))
             await in_thread(mark_as_sent, self._hosts.place, self._run)
         except WorkerError as error:
-            _logger.warning("%s: W&B has not got all of it; the rest is sent later: %s", self._title, error)
+            if sound:
+                _logger.warning("%s: W&B has not got all of it; the rest is sent later: %s", self._title, error)
 
     async def _opened(self, whole: Mapping[str, Any]) -> Session:
         fixed = tuple(whole["info"].get(name) for name in _FIXED)
@@ -173,7 +175,7 @@ class Uploader:
         if self._session is None:
             self._session = await Session.open(await self._hosts.host(), self._hosts.place, whole, ends=False)
             self._fixed = fixed
-            self._upload = Upload(self._title, self._ask, UploadLog(self._session.folder), self._handed)
+            self._upload = Upload(self._ask, UploadLog(self._session.folder), self._handed)
         return self._session
 
     async def _leave(self) -> None:
@@ -187,7 +189,7 @@ class Uploader:
         fatal = (await in_thread(log.look)).fatal
         await session.forget()
         if fatal is not None:
-            msg = f"{self._title}: the upload to W&B has stopped: {fatal}"
+            msg = f"the upload to W&B has stopped: {fatal}"
             raise UploadStopped(msg)
 
     async def _catch_up(self, session: Session, end: int) -> None:
