@@ -80,6 +80,11 @@ def abandon() -> int:
     return len(work.waiting)
 
 
+def abandoned() -> bool:
+    """Whether nobody waits for threads any more."""
+    return _here().abandoned
+
+
 def _here() -> _Work:
     loop = asyncio.get_running_loop()
     return _work.get(loop) or _work.setdefault(loop, _Work())

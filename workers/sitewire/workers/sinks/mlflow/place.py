@@ -22,7 +22,7 @@ from sitewire.workers.sinks.mlflow.database import DatabaseTracker
 from sitewire.workers.sinks.mlflow.options import MlflowOptions
 from sitewire.workers.sinks.mlflow.server import ServerTracker
 from sitewire.workers.sinks.mlflow.tracker import Tracker
-from sitewire.workers.sinks.threads import to_the_end
+from sitewire.workers.sinks.threads import abandoned, to_the_end
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -79,6 +79,8 @@ class Place:
         """
         call = functools.partial(contextvars.copy_context().run, function, *args, **kwargs)
         async with self._free:
+            if abandoned():  # its threads may all hang
+                raise asyncio.CancelledError
             return await to_the_end(asyncio.get_running_loop().run_in_executor(self._threads, call))
 
     async def close(self) -> None:
@@ -90,7 +92,7 @@ class Place:
         if places.get((self._options, self._base)) is self:
             del places[self._options, self._base]
         try:
-            if self._tracker is not None:
+            if self._tracker is not None and not abandoned():
                 await self.call(self._tracker.close)
         finally:
             self._threads.shutdown(wait=False)
