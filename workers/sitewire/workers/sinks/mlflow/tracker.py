@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from mlflow.entities import LifecycleStage, RunStatus, RunTag, ViewType
 from mlflow.store.tracking.abstract_store import AbstractStore
 
-from sitewire.workers.errors import WorkerError
+from sitewire.workers.errors import BatchRefused, Temporary, WorkerError
 from sitewire.workers.sinks.mlflow.errors import AlreadyThere, NotThere, RunDeleted, mlflow_errors_as_ours
 from sitewire.workers.sinks.mlflow.names import aside_path, storable
 from sitewire.workers.sinks.mlflow.request import Request
@@ -74,7 +75,7 @@ class Tracker(ABC):
         Raises:
             NotThere: there is none.
         """
-        with mlflow_errors_as_ours(self.uri):
+        with self._asked():
             return _tracked(self._store.get_run(run_id))
 
     def create(self, new: NewRun, experiment_id: str) -> str:
@@ -84,14 +85,14 @@ class Tracker(ABC):
             NotThere, RunDeleted: the experiment is gone.
         """
         tags = [RunTag(name, storable(value)) for name, value in new.tags.items()]
-        with mlflow_errors_as_ours(self.uri):
+        with self._asked():
             run = self._store.create_run(experiment_id, USER, new.start, tags, storable(new.name))
             return str(run.info.run_id)
 
     def delete(self, run_id: str) -> None:
         """Put a run into the bin; one that is there, or nowhere, is no error."""
         try:
-            with mlflow_errors_as_ours(self.uri):
+            with self._asked():
                 self._store.delete_run(run_id)
         except (NotThere, RunDeleted):
             pass
@@ -106,7 +107,7 @@ class Tracker(ABC):
         """
         token = None
         while True:
-            with mlflow_errors_as_ours(self.uri):
+            with self._asked():
                 page = self._store.search_runs(
                     list(experiment_ids), f"tags.`{tag}` = '{value}'", ViewType.ACTIVE_ONLY, PAGE, None, token
                 )
@@ -117,7 +118,7 @@ class Tracker(ABC):
 
     def update(self, run_id: str, status: str, end: int | None) -> None:
         """Set how a run stands; ``end`` is in milliseconds since the epoch, and None leaves what is there."""
-        with mlflow_errors_as_ours(self.uri):
+        with self._asked():
             self._store.update_run_info(run_id, RunStatus.from_string(status), end, None)
 
     def experiment(self, name: str) -> str:
@@ -126,7 +127,7 @@ class Tracker(ABC):
         Raises:
             RunDeleted: it is in the bin.
         """
-        with mlflow_errors_as_ours(self.uri):
+        with self._asked():
             found = self._named(name)
             if found is None:
                 try:
@@ -142,20 +143,29 @@ class Tracker(ABC):
 
     def experiment_there(self, name: str) -> str | None:
         """Return the id of the experiment of that name, in the bin or not; None if there is none."""
-        with mlflow_errors_as_ours(self.uri):
+        with self._asked():
             found = self._named(name)
             return None if found is None else str(found.experiment_id)
 
     def restoring(self, run: Tracked) -> str:
         """Return what to say of a run that is in the bin."""
         try:
-            with mlflow_errors_as_ours(self.uri):
+            with self._asked():
                 experiment = self._store.get_experiment(run.experiment_id)
         except NotThere:
             return f"the experiment {run.experiment_id} of run {run.id} is gone"
         if experiment.lifecycle_stage != LifecycleStage.ACTIVE:
             return self._bin(f"experiment {experiment.name!r}", "experiments", "experiment", run.experiment_id)
         return self._bin(f"run {run.id}", "runs", "run", run.id)
+
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        """Raise our errors; what is refused here is no record, and none may go to the dead letters for it."""
+        try:
+            with mlflow_errors_as_ours(self.uri):
+                yield
+        except BatchRefused as error:
+            raise Temporary(str(error)) from error
 
     def _taken(self, run: Tracked, path: str) -> bool:
         """Whether a folder has the path, or a file one of its folders."""
@@ -176,13 +186,13 @@ class Tracker(ABC):
 
     def _named(self, name: str) -> Any | None:  # noqa: ANN401  MLflow's Experiment
         try:
-            with mlflow_errors_as_ours(self.uri):
+            with self._asked():
                 return self._store.get_experiment_by_name(storable(name))
         except NotThere:
             return None
 
     def _make(self, name: str) -> Any:  # noqa: ANN401  text or number, by the store
-        with mlflow_errors_as_ours(self.uri):
+        with self._asked():
             return self._store.create_experiment(storable(name), None, None)
 
 
