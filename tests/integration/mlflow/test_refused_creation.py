@@ -27,6 +27,7 @@ class At(list[tuple[int, dict[str, str], str]]):
 
 
 async def test_no_record_is_to_blame_for_a_run_that_is_refused(mlflow_on_sqlite: MlflowServer, owners: Owners) -> None:
+    number = 0
     batch = deliveries(start(), record(Kind.SCALAR, "loss", 1.0))
     with proxy_before(mlflow_on_sqlite.port) as proxy:
         for number in range(50):
