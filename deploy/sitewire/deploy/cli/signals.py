@@ -12,7 +12,10 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @contextmanager
 def stop_on_signals() -> Iterator[asyncio.Event]:
-    """Yield an event that SIGTERM or SIGINT sets; the second signal does what it does by default."""
+    """Yield an event that SIGTERM or SIGINT sets; a second signal ends the process.
+
+    At once, with what a thread is in the middle of: a KeyboardInterrupt would wait for that.
+    """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
 
@@ -20,6 +23,7 @@ def stop_on_signals() -> Iterator[asyncio.Event]:
         stop.set()
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     for number in _SIGNALS:
         loop.add_signal_handler(number, on_signal)

@@ -1,0 +1,33 @@
+"""The first signal asks, the second one ends the process whatever it is in the middle of."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+BUSY = """
+import asyncio, time
+from sitewire.deploy.cli.signals import stop_on_signals
+
+async def main():
+    with stop_on_signals() as stop:
+        print("ready", flush=True)
+        await stop.wait()
+        print("asked", flush=True)
+        await asyncio.to_thread(time.sleep, 60)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_does_not_wait_for_a_thread(number: signal.Signals) -> None:
+    with subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in ("ready\n", "asked\n"):
+            assert process.stdout.readline() == line
+            process.send_signal(number)
+        assert process.wait(timeout=30) == -number
