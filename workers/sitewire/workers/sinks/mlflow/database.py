@@ -8,10 +8,11 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+import sqlalchemy
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
@@ -25,6 +26,9 @@ from sitewire.workers.sinks.mlflow.tracker import Tracker
 
 ARTIFACTS: Final = "mlartifacts"
 """The folder of artifacts, beside the database."""
+
+ENOUGH: Final = 1000
+"""Points from which on SQLite is told to look at its tables."""
 
 _LOCKS: Final = ".sitewire"
 _LOOK: Final = 0.05  # seconds between two looks whether another process has made the tables
@@ -57,7 +61,9 @@ class DatabaseTracker(Tracker):
             make_folders(file.parent / _LOCKS)
             _be_quiet()
             with _alone(file.parent / _LOCKS / f"{file.name}.lock", timeout):
-                return cls(SqlAlchemyStore(uri, str(file.parent / ARTIFACTS)), uri)
+                store = SqlAlchemyStore(uri, str(file.parent / ARTIFACTS))
+                _analyze(store.engine)
+                return cls(store, uri)
 
     def log(self, run_id: str, request: Request) -> None:
         """Write a request."""
@@ -79,6 +85,19 @@ class DatabaseTracker(Tracker):
         """Close the connections that nobody uses; MLflow keeps the engine for the next store of that file."""
         engine: Any = self._store.engine
         engine.dispose()
+
+
+def _analyze(engine: sqlalchemy.Engine) -> None:
+    """Have SQLite know its tables, once there is something in them: else it looks through a run for each known point.
+
+    Points are known when a request is sent again, by the successor of who was killed, which comes through here first.
+    """
+    # Somebody else may be writing all the time: then it is slow, and works.
+    with suppress(sqlalchemy.exc.OperationalError), engine.begin() as connection:
+        known = connection.exec_driver_sql("select 1 from sqlite_master where name = 'sqlite_stat1'").first()
+        some = connection.exec_driver_sql(f"select 1 from metrics limit 1 offset {ENOUGH}").first()  # noqa: S608  a number
+        if known is None and some is not None:
+            connection.exec_driver_sql("analyze")
 
 
 @contextmanager
