@@ -12,12 +12,15 @@ BUSY = """
 import asyncio, time
 from sitewire.deploy.cli.signals import stop_on_signals
 
+def work():
+    print("asked", flush=True)
+    time.sleep(60)
+
 async def main():
     with stop_on_signals() as stop:
         print("ready", flush=True)
         await stop.wait()
-        print("asked", flush=True)
-        await asyncio.to_thread(time.sleep, 60)
+        await asyncio.to_thread(work)
 
 asyncio.run(main())
 """
