@@ -75,10 +75,13 @@ class OnlineRun(RunSink):
 
     async def close(self) -> None:
         """Close the files, and send what is left as far as that goes quickly."""
+        sound, self._sound = self._sound, False
         try:
             await self._files.close()
         finally:
-            await to_the_end(self._uploader.close(self._files.code, self._files.whole, sound=self._sound))
+            told = self._told.copy() if sound else []
+            self._told.clear()
+            await to_the_end(self._uploader.close(told, self._files.code, self._files.whole, sound=sound))
 
     @contextmanager
     def _failing(self) -> Iterator[None]:

@@ -156,11 +156,12 @@ class WandbSink(Sink):
         hosts, self._hosts = self._hosts, None
         uploads, self._uploads = self._uploads, None
         try:
-            if uploads is not None:
-                await uploads.release()
             for run in list(self._runs):  # closed before by whoever keeps the contract
                 await run.close()
             await self._idle.end()
+            if uploads is not None:
+                with suppress(SinkUnavailable):  # one that lingers sends no other rows than the next one
+                    await uploads.release()
             if hosts is not None:
                 await self._release(hosts)
         finally:

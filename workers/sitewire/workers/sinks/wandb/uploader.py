@@ -9,11 +9,12 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from sitewire.workers.errors import PlaceUnreadable, Temporary, WorkerError, os_errors_as_ours
-from sitewire.workers.sinks.threads import in_thread
+from sitewire.workers.sinks.threads import in_thread, to_the_end
 from sitewire.workers.sinks.wandb.hosts import Hosts
 from sitewire.workers.sinks.wandb.layout import mark_as_sent, segment_files
 from sitewire.workers.sinks.wandb.service import Served, Service, ask
@@ -147,41 +148,56 @@ class Uploader:
         if served < self.written:
             msg = f"the upload to W&B has stopped at row {served} of {self.written}"
             raise UploadStopped(msg)
-        session = await Session.open(await self._hosts.host(), self._hosts.place, whole, ends=True)
-        await self._finish(session, code)
+        await to_the_end(self._show(code, whole))
         await in_thread(mark_as_sent, self._hosts.place, self._run)
 
-    async def close(self, code: int | None, whole: Mapping[str, Any], *, sound: bool) -> None:
+    async def close(self, told: Sequence[Told], code: int | None, whole: Mapping[str, Any], *, sound: bool) -> None:
         """Send what is left, for as long as the client may take; what has not arrived then is sent by the next owner.
 
         Args:
-            sound: nothing has failed before; otherwise the run will be opened again, and nobody needs to be told.
+            told: as of ``send``.
             code: of a run that has ended, and has been written to since.
             whole: as of ``send``.
+            sound: nothing has failed before; otherwise the run will be opened again, and nobody needs to be told.
         """
-        if self._session is None:
-            return
         try:
-            await (self._leave() if code is None else self.end(code, whole))
-            await in_thread(mark_as_sent, self._hosts.place, self._run)
+            await self.send(told, whole)
+            if self._session is not None:
+                await (self._leave() if code is None else self.end(code, whole))
+                await in_thread(mark_as_sent, self._hosts.place, self._run)
         except WorkerError as error:
             if sound:
                 _logger.warning("%s: W&B has not got all of it; the rest is sent later: %s", self._title, error)
+            await self._drop()
 
     async def _opened(self, whole: Mapping[str, Any]) -> Session:
         fixed = tuple(whole["info"].get(name) for name in _FIXED)
         if self._session is not None and fixed != self._fixed:
             await self._leave()
         if self._session is None:
-            self._session = await Session.open(await self._hosts.host(), self._hosts.place, whole, ends=False)
             self._fixed = fixed
-            self._upload = Upload(self._ask, UploadLog(self._session.folder), self._handed)
+            return await to_the_end(self._open(whole))
         return self._session
+
+    async def _open(self, whole: Mapping[str, Any]) -> Session:
+        # Noted here and not behind the await: a cancellation in between would leave it open to nobody.
+        self._session = await Session.open(await self._hosts.host(), self._hosts.place, whole, ends=False)
+        self._upload = Upload(self._ask, UploadLog(self._session.folder), self._handed)
+        return self._session
+
+    async def _drop(self) -> None:
+        """Close a session that is still open, whatever comes of it."""
+        with suppress(WorkerError):
+            await self._leave()
 
     async def _leave(self) -> None:
         session, self._session = self._session, None
         if session is not None:
-            await self._finish(session, 0)
+            await to_the_end(self._finish(session, 0))
+
+    async def _show(self, code: int, whole: Mapping[str, Any]) -> None:
+        session = await Session.open(await self._hosts.host(), self._hosts.place, whole, ends=True)
+        await self._finish(session, code)
 
     async def _finish(self, session: Session, code: int) -> None:
         log = UploadLog(session.folder)
