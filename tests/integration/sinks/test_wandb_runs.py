@@ -80,7 +80,9 @@ async def test_a_segment_is_bounded_and_each_says_all_that_was_before(
         runner = await Runner(sink).open()
         await runner.deliver(span(OF_RUN, 0, about), scalars(A, 0, 5))
         await runner.deliver(scalars(A, 5, 9))
-        await runner.finish(scalars(A, 9, 12))
+        await runner.run.close()
+    async with opened(make_sink(place)) as sink:
+        await (await Runner(sink).open()).finish(scalars(A, 0, 12))
     segments = read(place).segments
     assert [len(segment.rows) for segment in segments] == [6, 4, 3]  # the first one's last row counts the summary
     for segment in segments:

@@ -214,10 +214,10 @@ def _kill_holders(path: Path) -> None:
 
 def _holders(path: Path) -> list[int]:
     """Return who has a file as its standard input; only Linux says."""
-    found = []
+    found, real = [], path.resolve()
     for entry in Path("/proc").glob("[0-9]*/fd/0"):
         try:
-            if entry.readlink() == path:
+            if entry.readlink() == real:
                 found.append(int(entry.parts[2]))
         except OSError:
             continue

@@ -5,9 +5,9 @@ Their segments stay open for a while: otherwise a run that logs every few minute
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Awaitable
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, TypeVar
 
 from sitewire.schemas.subject import RunKey
 
@@ -15,14 +15,20 @@ MOST_IDLE: Final = 64
 """Of a partition; a segment costs host and core about 0.3 MiB, and 3 descriptors."""
 
 
-class Idle(Protocol):
-    """A run whose segment can stay open."""
+class Idle(ABC):
+    """A run whose segment can stay open.
+
+    Attributes:
+        key: which run.
+    """
 
     key: RunKey
 
-    def leave(self) -> Awaitable[None]:
-        """Close the segment."""
+    @abstractmethod
+    async def leave(self) -> None:
+        """Close the segment; never fails."""
 
+    @abstractmethod
     def wake(self) -> bool:
         """Go on with it; whether that is possible."""
 

@@ -18,7 +18,8 @@ class Operation(StrEnum):
     """Settings: ``mode``, ``flush``, and for the online mode what ``online_settings`` says."""
     OPEN = "open"
     """Open a segment: ``dir``, ``id``, ``project``, ``info``, ``tags``, ``config``, ``definitions``, ``summary``, and
-    ``next_row``, the number of its first row; online also ``ends``, whether ``finish`` ends the run. Returns its file."""
+    ``next_row``, the number of its first row; online also ``ends``, whether ``finish`` ends the run. Returns its
+    file."""
     WRITE = "write"
     """Write: ``info``, ``tags`` (all of them), ``config``, ``definitions``, ``rows``, ``summary``, ``last``. A row is
     ``[number, values]``."""

@@ -19,7 +19,7 @@ from sitewire.workers.sinks.wandb.appearance import Appearance
 from sitewire.workers.sinks.wandb.batch import Batch, Row, make_batch
 from sitewire.workers.sinks.wandb.host_process import HostProcess
 from sitewire.workers.sinks.wandb.hosts import Hosts
-from sitewire.workers.sinks.wandb.idle import IdleRuns
+from sitewire.workers.sinks.wandb.idle import Idle, IdleRuns
 from sitewire.workers.sinks.wandb.index import IndexWriter
 from sitewire.workers.sinks.wandb.layout import run_id
 from sitewire.workers.sinks.wandb.recovery import Recovered, recover
@@ -41,7 +41,7 @@ EXIT_CODES: Final[Mapping[EndingState, int | None]] = {
 }
 
 
-class WandbRun(RunSink):
+class WandbRun(RunSink, Idle):
     """The segments of one run.
 
     The next segment is opened by the first write: opening a run asks the files alone.
