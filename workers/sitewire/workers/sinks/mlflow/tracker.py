@@ -10,7 +10,7 @@ from typing import Any, Final
 from mlflow.entities import LifecycleStage, RunStatus, RunTag, ViewType
 from mlflow.store.tracking.abstract_store import AbstractStore
 
-from sitewire.workers.errors import BatchRefused, Temporary, WorkerError
+from sitewire.workers.errors import BatchRefused, PlaceDown, Temporary, Throttled, WorkerError
 from sitewire.workers.sinks.mlflow.errors import AlreadyThere, NotThere, RunDeleted, mlflow_errors_as_ours
 from sitewire.workers.sinks.mlflow.names import aside_path, storable
 from sitewire.workers.sinks.mlflow.request import Request
@@ -62,12 +62,13 @@ class Tracker(ABC):
         Raises:
             WorkerError: it is not stored, or that is not known.
         """
-        try:
-            self.upload(run, path, text)
-        except WorkerError:
-            if not self._taken(run, path):
-                raise
-            self.upload(run, aside_path(path), text)
+        with self._apart_from_artifacts(run):
+            try:
+                self.upload(run, path, text)
+            except WorkerError:
+                if not self._taken(run, path):
+                    raise
+                self.upload(run, aside_path(path), text)
 
     def get(self, run_id: str) -> Tracked:
         """Return a run.
@@ -157,6 +158,18 @@ class Tracker(ABC):
         if experiment.lifecycle_stage != LifecycleStage.ACTIVE:
             return self._bin(f"experiment {experiment.name!r}", "experiments", "experiment", run.experiment_id)
         return self._bin(f"run {run.id}", "runs", "run", run.id)
+
+    @contextmanager
+    def _apart_from_artifacts(self, run: Tracked) -> Iterator[None]:
+        """Tell artifacts that cannot be stored from a tracker that is down: other runs go on if it answers."""
+        try:
+            yield
+        except Throttled:
+            raise
+        except PlaceDown as error:
+            self.get(run.id)
+            msg = f"artifacts cannot be stored: {error}"
+            raise Temporary(msg) from error
 
     @contextmanager
     def _asked(self) -> Iterator[None]:
