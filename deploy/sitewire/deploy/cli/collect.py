@@ -12,7 +12,7 @@ from sitewire.broker_config.connection import Endpoint
 from sitewire.collectors.publisher.sidecar import collect
 from sitewire.collectors.publisher.sync import Waiting
 from sitewire.deploy.cli.arguments import Commands, add_endpoint, add_timeout, command, endpoint_of, environ_path
-from sitewire.deploy.cli.signals import stop_on_signals
+from sitewire.deploy.cli.signals import STOPPING, stop_on_signals
 from sitewire.deploy.cli.terminal import counted
 
 
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _until_stopped(spool: Path, endpoint: Endpoint, seconds: float) -> Waiting:
-    with stop_on_signals() as stop:
+    with stop_on_signals(STOPPING) as stop:
         return await collect(spool, endpoint, stop, seconds)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from sitewire.deploy.cli.arguments import Commands, add_config, command
 from sitewire.deploy.cli.deadline import without_hanging_threads
-from sitewire.deploy.cli.signals import stop_on_signals
+from sitewire.deploy.cli.signals import STOPPING, stop_on_signals
 from sitewire.deploy.garbage import collect_seldom
 
 _DEFAULT: Final = Path("sitewire.yaml")
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     config = load_config(options.config or default_file())
 
     async def until_stopped() -> None:
-        with stop_on_signals() as stop:
+        with stop_on_signals(STOPPING) as stop:
             async with without_hanging_threads(stop):
                 await Stack(config).run(stop)
 

@@ -8,7 +8,7 @@ import asyncio
 from sitewire.broker_config.errors import NotThere
 from sitewire.deploy.cli.arguments import Commands, add_config, command
 from sitewire.deploy.cli.deadline import without_hanging_threads
-from sitewire.deploy.cli.signals import stop_on_signals
+from sitewire.deploy.cli.signals import STOPPING, stop_on_signals
 from sitewire.deploy.garbage import collect_seldom
 
 
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
         parser.error(str(error))
 
     async def until_stopped() -> None:
-        with stop_on_signals() as stop:
+        with stop_on_signals(STOPPING) as stop:
             async with without_hanging_threads(stop):
                 await Worker(config, names).run(stop)
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from rich.console import Console
 
-from sitewire.deploy.cli.signals import stop_on_signals
+from sitewire.deploy.cli.signals import STOPPING, stop_on_signals
 from sitewire.deploy.demo.books import differences
 from sitewire.deploy.demo.next_steps import how_to_go_on
 from sitewire.deploy.demo.place import Place, prepare
@@ -55,7 +55,7 @@ async def _run(session: Session, place: Place) -> bool:
     """Run the session within its stack; return whether it came to its end before somebody stopped it."""
     end = asyncio.Event()
     stack = Stack(place.config)
-    with stop_on_signals() as asked:
+    with stop_on_signals(STOPPING) as asked:
         async with asyncio.TaskGroup() as group:
             group.create_task(stack.run(end), name="stack")
             try:
