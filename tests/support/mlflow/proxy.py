@@ -70,7 +70,7 @@ def proxy_before(port: int) -> Iterator[Proxy]:
             finally:
                 behind.close()
 
-        def log_message(self, *_: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the library's name
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
