@@ -47,11 +47,11 @@ async def test_an_upload_that_one_refusal_has_stopped_is_noticed_within_seconds_
         writer = Writer(sink, standin, f"refused-{status}")
         await writer.write(BATCHES[0])
         refused = standin.faults.add(Fault(Where.FILE_STREAM, writer.name, status, times=1))
-        await _write_on(writer, 1, 15)
+        await _write_on(writer, 1, 10)
+        await _end(writer, 10)
         assert refused.met == 1
         assert [type(error) for error in writer.troubles] == [UploadStopped]
         assert str(status) in str(writer.troubles[0])
-        await _end(writer, 15)
 
     await asyncio.gather(*map(meet, (400, 401, 403, 404, 409, 413)))
 
@@ -63,7 +63,7 @@ async def test_a_run_that_the_service_refuses_for_a_while_is_in_trouble_all_that
     await writer.write(BATCHES[0])
     standin.faults.add(Fault(Where.FILE_STREAM, writer.name, 403))
     async with asyncio.TaskGroup() as group:
-        writing = group.create_task(_write_on(writer, 1, 20))
+        writing = group.create_task(_write_on(writer, 1, 12))
         await until(lambda: len(writer.troubles) >= 1)
         committed = writer.committed
         await until(lambda: len(writer.troubles) >= 3)
@@ -74,7 +74,7 @@ async def test_a_run_that_the_service_refuses_for_a_while_is_in_trouble_all_that
         assert not writing.done()
         standin.faults.clear()
     assert {type(error) for error in writer.troubles} == {UploadStopped}
-    await _end(writer, 20)
+    await _end(writer, 12)
     await _end(neighbour, 1)
     assert not neighbour.troubles
 
@@ -116,14 +116,14 @@ async def test_a_run_whose_requests_hang_is_in_trouble_alone_and_whole_when_they
     await writer.write(BATCHES[0])
     standin.faults.add(Fault(Where.FILE_STREAM, writer.name, hangs=True))
     async with asyncio.TaskGroup() as group:
-        group.create_task(_write_on(writer, 1, 20))
-        group.create_task(_write_on(neighbour, 0, 20))
+        group.create_task(_write_on(writer, 1, 12))
+        group.create_task(_write_on(neighbour, 0, 12))
         await until(lambda: bool(writer.troubles))
         standin.faults.clear()
     assert all(isinstance(error, UploadStopped) for error in writer.troubles)
     assert not neighbour.troubles
-    await _end(writer, 20)
-    await _end(neighbour, 20)
+    await _end(writer, 12)
+    await _end(neighbour, 12)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -133,11 +133,11 @@ async def test_a_service_that_goes_down_and_comes_back_gets_each_record_once(sin
     await until(lambda: len(writer.served.history) == 5)
     standin.stop()
     async with asyncio.TaskGroup() as group:
-        group.create_task(_write_on(writer, 1, 20))
+        group.create_task(_write_on(writer, 1, 12))
         await until(lambda: len(writer.troubles) >= 2)
         standin.start()
     assert all(isinstance(error, PlaceDown) for error in writer.troubles)
-    await _end(writer, 20)
+    await _end(writer, 12)
 
 
 async def test_a_service_that_is_down_is_the_places_trouble_at_once_when_a_run_is_opened(
