@@ -40,8 +40,8 @@ format: venv ## let ruff write what it can
 	$(BIN)/ruff check --fix-only $(CHECKED)
 	$(BIN)/ruff format $(CHECKED)
 
-test: venv ## every test (ARGS="-k spool" picks some)
-	$(BIN)/python -m pytest $(ARGS)
+test: venv ## every test, two files at a time (ARGS="-k spool" picks some)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 coverage: venv ## every test, and the lines that none reached
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)

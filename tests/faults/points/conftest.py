@@ -8,8 +8,7 @@ import pytest
 
 from support.checker.load import Finding
 from support.checker.scene import Scene, scene
-
-_lines: list[str] = []
+from support.notes import NOTE
 
 
 @pytest.fixture(scope="module")
@@ -20,19 +19,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 @pytest.fixture
-def note() -> Callable[[object, Finding], Finding]:
+def note(record_property: Callable[[str, object], None]) -> Callable[[object, Finding], Finding]:
     """Have a case and what it has come to shown at the end of the session, whatever it is."""
 
     def noted(case: object, finding: Finding) -> Finding:
-        _lines.append(f"{'exact' if finding.exact else 'NOT EXACT'}: {case}: {finding}")
+        record_property(NOTE, f"{'exact' if finding.exact else 'NOT EXACT'}: {case}: {finding}")
         return finding
 
     return noted
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the cases."""
-    if _lines:
-        terminalreporter.section("cases of the checker")
-        for line in _lines:
-            terminalreporter.write_line(line)

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
-_lines: list[str] = []
+from support.notes import NOTE
 
 
 @pytest.fixture
-def note() -> Callable[[str], None]:
+def note(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Have a line shown at the end of the session, whatever becomes of the test."""
-    return _lines.append
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the lines."""
-    if _lines:
-        terminalreporter.section("trackers that were away")
-        for line in _lines:
-            terminalreporter.write_line(line)
+    return partial(record_property, NOTE)
