@@ -71,6 +71,22 @@ async def test_whatever_a_batch_holds_its_other_records_arrive(server: MlflowSer
     assert sum(at.delivered for at in runner.run.positions.values()) == 15
 
 
+@pytest.mark.parametrize("tag", ["mlflow.runName", "wandb.name"])
+async def test_a_run_is_renamed_by_a_tag_however_long_it_is(server: MlflowServer, owners: Owners, tag: str) -> None:
+    runner = await owners.runner(server.url)
+    await runner.deliver(*deliveries(start(name="first", notes="none yet")))
+    await runner.deliver(*deliveries(record(Kind.TAG, tag, "x" * 300), record(Kind.TAG, "wandb.notes", "why"), first=1))
+    run = run_of(server)
+    assert (run.name, run.tags["mlflow.runName"], run.tags["mlflow.note.content"]) == ("x" * 250, "x" * 250, "why")
+    assert run.texts["sitewire/tags/mlflow.runName.txt"] == "x" * 300
+
+
+async def test_a_run_may_begin_with_any_name(server: MlflowServer, owners: Owners) -> None:
+    runner = await owners.runner(server.url)
+    await runner.deliver(*deliveries(start(name="é" * 300)))
+    assert run_of(server).name == "é" * 250
+
+
 async def test_equal_points_of_one_millisecond_are_one_and_counted(server: MlflowServer, owners: Owners) -> None:
     runner = await owners.runner(server.url)
     same = [record(Kind.SCALAR, "loss", float("nan"), at=n / 100_000, step=1) for n in range(5)]

@@ -41,9 +41,10 @@ class About:
         return self._name or self.id
 
     @name.setter
-    def name(self, name: str) -> None:
+    def name(self, name: str | None) -> None:
         self._name = name
-        self._run.set_tag("wandb.name", name)
+        if name:  # without one it is called as before
+            self._run.set_tag("wandb.name", name)
 
     @property
     def notes(self) -> str | None:
@@ -51,9 +52,9 @@ class About:
         return self._notes
 
     @notes.setter
-    def notes(self, notes: str) -> None:
+    def notes(self, notes: str | None) -> None:
         self._notes = notes
-        self._run.set_tag("wandb.notes", notes)
+        self._run.set_tag("wandb.notes", "" if notes is None else notes)
 
     @property
     def tags(self) -> tuple[str, ...]:

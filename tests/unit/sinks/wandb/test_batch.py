@@ -118,9 +118,37 @@ def test_what_is_beside_the_rows_is_sorted() -> None:
     assert batch.definitions == {"val/*": {"step_metric": "epoch", "summary": "min,max"}}
 
 
-def test_a_run_that_is_renamed_is_renamed() -> None:
-    batch = make_batch([span(RUN, 0, [Record(Kind.TAG, "wandb.name", "better", BEGIN)])])
-    assert (batch.info, batch.config) == ({"name": "better"}, {"tag/wandb.name": "better"})
+@pytest.mark.parametrize(
+    ("tag", "text", "info"),
+    [
+        ("wandb.name", "better", {"name": "better"}),
+        ("mlflow.runName", "better", {"name": "better"}),
+        ("mlflow.runName", "n" * 200, {"name": "n" * 128}),
+        ("wandb.notes", "", {"notes": ""}),
+        ("mlflow.note.content", "n" * 200, {"notes": "n" * 200}),
+    ],
+)
+def test_a_run_that_is_renamed_is_renamed(tag: str, text: str, info: dict[str, str]) -> None:
+    batch = make_batch([span(RUN, 0, [Record(Kind.TAG, tag, text, BEGIN)])])
+    assert (batch.info, batch.config, batch.tags) == (info, {f"tag/{tag}": text}, [])
+
+
+def test_a_beginning_that_says_more_than_the_service_takes_is_cut_and_kept_whole_beside_it() -> None:
+    said = dict.fromkeys(("name", "group", "job_type", "notes"), "x" * 200)
+    batch = make_batch([span(RUN, 0, [Record(Kind.RUN_START, "run_start", said, BEGIN)])])
+    assert {name: len(text) for name, text in batch.info.items()} == {
+        "name": 128,
+        "group": 128,
+        "job_type": 64,
+        "notes": 200,
+    }
+    assert batch.ours == {name: text for name, text in said.items() if name != "notes"}
+
+
+def test_a_definition_whose_context_makes_it_none_is_named() -> None:
+    record = Record(Kind.DEFINITION, "a", {}, BEGIN, context="fold*")
+    with pytest.raises(BatchRefused, match="no such definition"):
+        make_batch([span(RUN, 0, [record])])
 
 
 @pytest.mark.parametrize(

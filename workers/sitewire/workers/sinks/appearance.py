@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from sitewire.schemas.record import Record
+from collections.abc import Mapping
+from typing import Final
+
+from sitewire.schemas.record import Kind, Record
+
+NAME: Final = "name"
+NOTES: Final = "notes"
+
+_SAID_BY: Final[Mapping[str, str]] = {
+    "mlflow.runName": NAME,
+    "mlflow.note.content": NOTES,
+    "wandb.name": NAME,
+    "wandb.notes": NOTES,
+}
+"""Tags by which trainers say of a run that has begun what ``run_start`` says of one that begins."""
 
 
 def shown_step(record: Record) -> int | None:
@@ -15,3 +29,13 @@ def shown_step(record: Record) -> int | None:
 def shown_name(record: Record) -> str:
     """Return the name with its context before it, ``validation/loss``: two contexts are two curves."""
     return record.name if record.context is None else f"{record.context}/{record.name}"
+
+
+def renamed(record: Record) -> tuple[str, str] | None:
+    """Return what a tag changes of its run, ``NAME`` or ``NOTES``, and its text; None if the record does not.
+
+    It is a tag all the same. An empty name changes nothing: no tracker shows a run without one.
+    """
+    what = _SAID_BY.get(record.name) if record.kind is Kind.TAG else None
+    text = str(record.value)
+    return None if what is None or (what == NAME and not text) else (what, text)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sitewire.schemas.record import Kind, Record
-from sitewire.workers.sinks.appearance import shown_name, shown_step
+from sitewire.workers.sinks.appearance import NAME, NOTES, renamed, shown_name, shown_step
 from sitewire.workers.sinks.mlflow.batch import Batch
 from sitewire.workers.sinks.mlflow.names import file_path, step_path, storable, written_name, written_tag
 from sitewire.workers.sinks.mlflow.tracked import NAME_TAG, NOTE_TAG, PARENT_TAG
@@ -15,9 +15,12 @@ LONGEST_PARAM: Final = 6000
 """Characters of a param's value; MLflow cuts longer ones, and says so only in its own log."""
 LONGEST_TAG: Final = 8000
 """The same of a tag's."""
+LONGEST_NAME: Final = 250
+"""The same of a run's name; PostgreSQL refuses the whole request for a longer one, and SQLite takes it."""
 
 NAME_PREFIX: Final = "sitewire.name."
 PARAM_PREFIX: Final = "sitewire.param."
+_ABOUT: Final = {NAME: NAME_TAG, NOTES: NOTE_TAG}
 _SAID: Final = ("group", "job", "job_type", "host")
 """What a beginning says that is a tag of its own, ``sitewire.<key>``."""
 
@@ -73,6 +76,8 @@ class Writer:
         if key != name:
             self._note(key, name)
         self._set_tag(key, str(record.value))
+        if (said := renamed(record)) is not None:
+            self._set_tag(_ABOUT[said[0]], said[1])
 
     def _summary(self, record: Record) -> None:
         name, value = full_name(record), record.value
@@ -85,7 +90,7 @@ class Writer:
         for key in _SAID:
             if said.get(key) is not None:
                 self._set_tag(f"sitewire.{key}", str(said[key]))
-        for key, tag in (("name", NAME_TAG), ("notes", NOTE_TAG)):
+        for key, tag in _ABOUT.items():
             if said.get(key):
                 self._set_tag(tag, str(said[key]))
         self._set_tag(PARENT_TAG, self._parents[parent_of(record)])
@@ -109,9 +114,10 @@ class Writer:
 
     def _set_tag(self, key: str, value: str) -> None:
         text = storable(value)
-        if len(text) > LONGEST_TAG:
+        longest = LONGEST_NAME if key == NAME_TAG else LONGEST_TAG
+        if len(text) > longest:
             self._batch.file(file_path(f"sitewire/tags/{key}.txt"), value)
-        self._batch.tag(key, text[:LONGEST_TAG])
+        self._batch.tag(key, text[:longest])
 
     def _written(self, name: str) -> str:
         """Return the name that MLflow takes; of another one than the true one, a tag says which that is."""

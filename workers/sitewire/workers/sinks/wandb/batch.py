@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from sitewire.schemas.envelope import Span
 from sitewire.schemas.receipt import StreamKey
 from sitewire.schemas.record import Kind, Record, RecordClass
 from sitewire.workers.errors import BatchRefused
+from sitewire.workers.sinks.appearance import NAME, NOTES, renamed
 from sitewire.workers.sinks.contract import Delivery, Outcome
 from sitewire.workers.sinks.wandb.index import Slice, slice_of
 from sitewire.workers.sinks.wandb.keys import CONTEXT, EPOCH, MAX_TAG_CHARACTERS, ROUND, STEP, free, key_of
@@ -23,9 +24,11 @@ from sitewire.workers.sinks.wandb.keys import CONTEXT, EPOCH, MAX_TAG_CHARACTERS
 SHARED_SECONDS: Final = 0.001
 MAX_ROW_VALUES: Final = 500
 
-_START: Final = {"name": "name", "group": "group", "job_type": "job_type", "notes": "notes"}
-_RENAMED: Final = {"wandb.name": "name", "wandb.notes": "notes"}
-"""Tags that W&B's syntax makes of what is set after the begin."""
+_LONGEST: Final[Mapping[str, int | None]] = {NAME: 128, "group": 128, "job_type": 64, NOTES: None}
+"""What a beginning says that W&B has a place for, and how many characters of it W&B's service takes.
+
+The client takes more, and the service refuses the whole run then.
+"""
 
 _DEFINED: Final = {"step_metric": str, "step_sync": bool, "hidden": bool, "summary": str, "goal": str}
 _SUMMARIES: Final = frozenset({"min", "max", "mean", "last", "none", "copy", "first"})
@@ -135,7 +138,7 @@ def _show(batch: Batch, record: Record, at: tuple[StreamKey, int]) -> None:
     elif record.kind is Kind.HPARAMS:
         batch.config.update({free(name): plain(item) for name, item in value["params"].items()})
     elif record.kind is Kind.TAG:
-        _label(batch, record.name, value)
+        _label(batch, record)
     elif record.kind is Kind.SUMMARY:
         batch.summary[key_of(record)] = plain(value)
     elif record.kind is Kind.DEFINITION:
@@ -144,18 +147,26 @@ def _show(batch: Batch, record: Record, at: tuple[StreamKey, int]) -> None:
         _start(batch, value)
 
 
-def _label(batch: Batch, name: str, value: str) -> None:
-    if not value and len(name) <= MAX_TAG_CHARACTERS:
-        batch.tags.append(name)
-    else:
-        batch.config[f"tag/{name}"] = value
-        if name in _RENAMED:
-            batch.info[_RENAMED[name]] = value
+def _label(batch: Batch, record: Record) -> None:
+    said, value = renamed(record), str(record.value)
+    if said is None and not value and len(record.name) <= MAX_TAG_CHARACTERS:
+        batch.tags.append(record.name)
+        return
+    batch.config[f"tag/{record.name}"] = value
+    if said is not None:
+        what, text = said
+        batch.info[what] = text[: _LONGEST[what]]
 
 
 def _start(batch: Batch, said: dict[str, Any]) -> None:
-    batch.info.update({_START[name]: text for name, text in said.items() if name in _START and isinstance(text, str)})
-    batch.ours.update({name: plain(value) for name, value in said.items() if name not in _START})
+    """Take what a beginning says; what W&B has no place for, or too short a one, goes into our part of the config."""
+    for name, value in said.items():
+        if name not in _LONGEST:
+            batch.ours[name] = plain(value)
+        elif isinstance(value, str):
+            batch.info[name] = value[: _LONGEST[name]]
+            if batch.info[name] != value:
+                batch.ours[name] = value
 
 
 def _definition(record: Record, at: tuple[StreamKey, int]) -> dict[str, Any]:
@@ -165,7 +176,7 @@ def _definition(record: Record, at: tuple[StreamKey, int]) -> dict[str, Any]:
     goal = how.pop("goal", None)
     best = _BEST.get(goal)
     summaries = [best if part == "best" else part for part in str(how.get("summary", "")).split(",") if part]
-    if wrong or best is None or not _SUMMARIES.issuperset(summaries) or "*" in record.name[:-1]:
+    if wrong or best is None or not _SUMMARIES.issuperset(summaries) or "*" in key_of(record)[:-1]:
         msg = f"W&B has no such definition of {record.name!r}: {said!r:.200}"
         raise BatchRefused(msg, at=at)
     if summaries:
