@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
+from sitewire.schemas.hole import Hole, HoleName
 from sitewire.schemas.receipt import Position
 from sitewire.workers import point
 from sitewire.workers.errors import Temporary
 from sitewire.workers.point import Point
+from sitewire.workers.sinks.contract import Delivery
 from sitewire.workers.sinks.mlflow.creation import claim_of_run
 from sitewire.workers.sinks.mlflow.errors import RunDeleted
 from sitewire.workers.sinks.mlflow.tracker import Tracker
@@ -147,6 +150,17 @@ async def test_a_run_that_the_tracker_has_no_more_is_made_again(mlflow_on_sqlite
     (run,) = mlflow_on_sqlite.store.runs()
     assert run.id != gone.id
     assert mlflow_on_sqlite.store.count("clinic", "job") == 9
+
+
+async def test_a_run_of_which_all_is_lost_so_far_has_not_begun_in_1970(
+    mlflow_on_sqlite: MlflowServer, owners: Owners
+) -> None:
+    began = time.time()
+    runner = await owners.runner(mlflow_on_sqlite.url)
+    await runner.deliver(Delivery(A, Hole(HoleName.DROPPED, 0, 5)))
+    (run,) = mlflow_on_sqlite.store.runs()
+    assert run.start is not None
+    assert int(began * 1000) <= run.start
 
 
 async def _insist(runner: Runner) -> None:

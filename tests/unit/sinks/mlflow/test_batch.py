@@ -119,6 +119,13 @@ def test_a_position_that_somebody_has_edited_is_no_position(value: str) -> None:
         read_positions({position_tag(stream(1)): value})
 
 
+def test_long_names_that_are_not_ascii_are_counted_by_their_bytes() -> None:
+    points = [record(Kind.SCALAR, "\U00020000" * 245, -1 / 3 * 1e-300, at=n, step=-(2**63)) for n in range(2000)]
+    requests, _ = requests_of([span(stream(1), 0, points)])
+    assert sum(len(request.metrics) for request in requests) == 2000
+    assert max(len(encode("0" * 32, request)) for request in requests) <= MAX_BATCH_LOG_REQUEST_SIZE
+
+
 def _check(request: Request) -> None:
     metrics = [Metric(one.key, one.value, one.time, one.step) for one in request.metrics]
     params = [Param(key, value) for key, value in request.params.items()]

@@ -81,7 +81,7 @@ class Batch:
             return
         self.known.last[key] = seen
         self._seen.add((key, *seen))
-        size = _POINT + len(key)
+        size = _POINT + len(key.encode())
         self._make_room(size, metrics=1)
         self._request.metrics.append(Metric(key, value, time, step))
         self._request.size += size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -112,9 +113,9 @@ class MlflowRun(RunSink):
         self._sound = False
 
     async def _made(self, records: Sequence[Record], start: int = 0) -> tuple[Tracked, Known]:
-        """Return the run, and make it if there is none: its earliest record says when it began."""
+        """Return the run, and make it if there is none: its earliest record says when it began; without any, now."""
         if self._tracked is None or self._known is None:
-            start = start or milliseconds(min((record.time for record in records), default=0.0))
+            start = start or milliseconds(min((record.time for record in records), default=time.time()))
             new = NewRun(self._experiment, self._key.site, start, tags_of_run(self._key))
             self._tracked = await self._creation.make(claim_of_run(self._key), new)
             self._known = Known(self._tracked)
