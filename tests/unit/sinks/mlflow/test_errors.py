@@ -117,6 +117,13 @@ def test_a_request_that_is_too_large_for_a_proxy_concerns_one_run() -> None:
     assert "1 MB" in str(error)
 
 
+@pytest.mark.parametrize("text", ["Permission denied", '{"error_code": "PERMISSION_DENIED", "message": "no"}'])
+def test_a_right_that_lacks_is_the_trouble_of_an_experiments_runs_and_not_of_the_place(text: str) -> None:
+    error = from_answer(_answer(403, text), URL)
+    assert type(error) is Temporary
+    assert "let the sink's user edit" in str(error)
+
+
 def test_what_has_to_be_done_is_said() -> None:
     assert "--allowed-hosts" in str(from_answer(_answer(403, "Invalid Host header"), URL))
     assert "token_file" in str(from_answer(_answer(401, "no"), URL))

@@ -19,7 +19,7 @@ from urllib3.exceptions import ProtocolError
 
 from sitewire.workers.errors import PlaceDown, Temporary, Throttled, WorkerError
 from sitewire.workers.sinks.mlflow.credentials import Credentials
-from sitewire.workers.sinks.mlflow.errors import LOG_IN, NO_MLFLOW, from_code, from_requests, shortened
+from sitewire.workers.sinks.mlflow.errors import LOG_IN, NO_MLFLOW, NO_RIGHT, from_code, from_requests, shortened
 
 CONNECT_SECONDS: Final = 10.0
 """To be connected, at most: who does not take a connection does not answer either."""
@@ -134,7 +134,7 @@ def from_answer(answer: requests.Response, url: str) -> WorkerError:
     if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.SERVICE_UNAVAILABLE and wait):
         return Throttled(said, _seconds(wait))
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return PlaceDown(f"{said}; {_what_to_do(answer)}")
+        return _shut_out(answer, said)
     code = _error_code(answer)
     return _from_something_else(answer, url, said) if code is None else from_code(*code)
 
@@ -148,10 +148,13 @@ def _from_something_else(answer: requests.Response, url: str, said: str) -> Work
     return PlaceDown(said if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else f"{said}; {NO_MLFLOW}")
 
 
-def _what_to_do(answer: requests.Response) -> str:
+def _shut_out(answer: requests.Response, said: str) -> WorkerError:
+    code, _ = _error_code(answer) or ("", "")
+    if code == NO_RIGHT or answer.text == "Permission denied":  # MLflow's own words; a proxy's 403 is about all runs
+        return from_code(NO_RIGHT, said)
     if "Invalid Host header" in answer.text:
-        return "start MLflow with --allowed-hosts, and name the host of tracking_uri there"
-    return LOG_IN
+        return PlaceDown(f"{said}; start MLflow with --allowed-hosts, and name the host of tracking_uri there")
+    return PlaceDown(f"{said}; {LOG_IN}")
 
 
 def _error_code(answer: requests.Response) -> tuple[str, str] | None:

@@ -8,7 +8,7 @@
     ├── NotThere      a run or experiment does not exist: whoever opens it finds out, and makes it again
     ├── AlreadyThere  somebody was faster
     ├── RunDeleted    a person has put the run or its experiment into the bin
-    └── Temporary     two owners at once, a proxy's limit: opening the run again is the repair
+    └── Temporary     one run's: two owners at once, a proxy's limit, no right to its experiment; it is opened again
     Permanent
     └── BatchRefused  some record of the request is not to MLflow's liking
 """
@@ -30,6 +30,8 @@ from sitewire.workers.errors import BatchRefused, PlaceDown, Temporary, Throttle
 MOST_SAID: Final = 400  # characters of what MLflow says: an SQL error repeats the statement
 
 LOG_IN: Final = "look at token_file, or username and password_file"
+NO_RIGHT: Final = "PERMISSION_DENIED"
+GIVE_IT: Final = "let the sink's user edit that experiment"
 NO_MLFLOW: Final = "is tracking_uri the URL of an MLflow tracking server?"
 
 
@@ -55,6 +57,11 @@ def _throttled(text: str) -> WorkerError:
 
 def _log_in(text: str) -> WorkerError:
     return PlaceDown(f"{text}; {LOG_IN}")
+
+
+def _no_permission(text: str) -> WorkerError:
+    """Return what a permission that lacks means: MLflow gives them by experiment, so runs of others go on."""
+    return Temporary(f"{text}; {GIVE_IT}")
 
 
 def _no_mlflow(text: str) -> WorkerError:
@@ -108,7 +115,7 @@ CODES: Final[dict[str, Callable[[str], WorkerError]]] = {
     "RESOURCE_LIMIT_EXCEEDED": _throttled,
     "UNAUTHENTICATED": _log_in,
     "CUSTOMER_UNAUTHORIZED": _log_in,
-    "PERMISSION_DENIED": _log_in,
+    NO_RIGHT: _no_permission,
     "ENDPOINT_NOT_FOUND": _no_mlflow,
     "NOT_IMPLEMENTED": _no_mlflow,
     "FEATURE_DISABLED": _no_mlflow,
