@@ -63,7 +63,7 @@ def tell(message: str, level: int = logging.WARNING) -> None:
     """Log a message, once in this process."""
     if message not in _process.told:
         _process.told.add(message)
-        report(message, level)
+        report(f"sitewire: {message}", level)
 
 
 def opened(recorder: Recorder) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sitewire.collectors.lifecycle import tell
@@ -29,6 +30,7 @@ class About:
         self._notes, self._tags = request.notes, request.tags
         self._start_time = time.time()
         self._dir: Path | None = None
+        self._looks_for_files: Callable[[], object] | None = None
 
     @property
     def id(self) -> str:
@@ -167,8 +169,13 @@ class About:
         """A directory for files of the program, made when it is asked for; what is put there stays there."""
         if self._dir is None:
             self._dir = self._make_dir()
-            self._run.refuse(Reason.NOT_COLLECTED, f"files in run.dir ({self._dir}) are not collected yet", once="dir")
+            # When the run is finished, or the program ends: only then is it known whether anything was put there.
+            self._looks_for_files = weakref.finalize(self, _refuse_files, self._run, self._dir)
         return str(self._dir)
+
+    def _look_for_files(self) -> None:
+        if self._looks_for_files is not None:
+            self._looks_for_files()
 
     def _make_dir(self) -> Path:
         started = time.strftime("%Y%m%d_%H%M%S", time.localtime(self._start_time))
@@ -180,3 +187,12 @@ class About:
             path.mkdir()
             tell(f"run.dir is {path}: {error}")
         return path
+
+
+def _refuse_files(run: Run, path: Path) -> None:
+    try:
+        found = any(path.iterdir())
+    except OSError:
+        return  # removed meanwhile
+    if found:
+        run.refuse(Reason.NOT_COLLECTED, f"files in run.dir ({path}) are not collected yet", once="dir")

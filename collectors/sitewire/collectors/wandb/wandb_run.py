@@ -119,6 +119,7 @@ class Run(About, Uncollected):
             exit_code: anything but 0 and none fails the run.
         """
         active.end(self)
+        self._look_for_files()
         self._run.finish("failed" if exit_code else "finished")
 
     def __enter__(self) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
 import signal
@@ -152,3 +153,16 @@ async def _answered(member: Membership) -> None:
                 return await member.renew()
             except BrokerError:
                 await asyncio.sleep(0.05)
+
+
+async def test_a_broker_that_does_not_answer_is_said_to_be_why_the_lease_stays(
+    member: Membership, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await member.renew()
+    monkeypatch.setattr("sitewire.workers.ownership.member.LEAVE_TIMEOUT", 0.1)
+    nats_server.pause()
+    with caplog.at_level(logging.INFO, "sitewire.worker"):
+        await member.leave()
+    nats_server.resume()
+    (line,) = caplog.messages
+    assert line.endswith("stand still: the broker did not answer in time")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -232,10 +234,26 @@ def test_a_directory_for_files_is_made_when_it_is_asked_for(tmp_path: Path) -> N
     assert run.dir == run.dir
     assert Path(run.dir).parent == Path(run.sync_dir)
     assert Path(run.dir).is_relative_to(tmp_path / "logs")
-    assert run.refused == {"not_collected": 1}
     run.finish()
+    assert run.refused == {}
     (tmp_path / "file").touch()
     assert Path(wandb.init(dir=tmp_path / "file").dir).is_dir()
+
+
+def test_files_in_that_directory_are_told_of_when_the_run_ends_and_only_if_there_are_any(tmp_path: Path) -> None:
+    with wandb.init(dir=tmp_path) as run:
+        Path(run.dir, "model.pt").touch()
+        assert run.refused == {}
+    assert run.refused == {"not_collected": 1}
+
+
+def test_files_of_a_run_that_nobody_finishes_are_told_of_when_the_program_ends(tmp_path: Path) -> None:
+    program = (
+        "from pathlib import Path\nfrom sitewire.collectors import wandb\n"
+        f"run = wandb.init(dir={str(tmp_path)!r})\nPath(run.dir, 'model.pt').touch()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr.count("are not collected yet") == 1
 
 
 def test_labels_and_names_that_are_set_later_are_recorded(spool: Path) -> None:

@@ -194,7 +194,9 @@ def test_logging_after_the_end_raises_nothing_and_is_counted(spool: Path) -> Non
 def test_logging_without_a_run_is_told_once(caplog: pytest.LogCaptureFixture, spool: Path) -> None:
     wandb.log({"a": 1.0})
     wandb.log({"a": 1.0})
-    assert len([line for line in caplog.messages if "call wandb.init() before" in line]) <= 1
+    told = [line for line in caplog.messages if "call wandb.init() before" in line]
+    assert len(told) <= 1
+    assert all(line.startswith("sitewire: wandb.log() was called") for line in told)
     assert not spool.exists()
 
 

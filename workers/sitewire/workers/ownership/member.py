@@ -110,7 +110,7 @@ class Membership:
             async with asyncio.timeout(LEAVE_TIMEOUT):
                 await self.renew()
         except (BrokerError, TimeoutError) as error:
-            _logger.info("nobody could be told that this worker leaves: %s", error)
+            _logger.info("nobody could be told that this worker leaves: %s", _words(error))
 
     async def leave(self) -> None:
         """Delete the key, as far as that is possible within ``LEAVE_TIMEOUT``; all that was owned is free then."""
@@ -122,7 +122,7 @@ class Membership:
                 if self._key in found:
                     await self._bucket.delete(self._key, found[self._key].revision)
         except (BrokerError, TimeoutError) as error:
-            _logger.info("the worker's lease stays until others see it stand still: %s", error)
+            _logger.info("the worker's lease stays until others see it stand still: %s", _words(error))
 
     async def _until_written(self) -> None:
         backoff = Backoff(first=AWAY, most=lease.RENEW / 4)
@@ -159,3 +159,7 @@ class Membership:
             msg = "others have taken this worker for dead"
             raise Evicted(msg)
         self._revision = found.revision
+
+
+def _words(error: Exception) -> str:
+    return str(error) or "the broker did not answer in time"  # the text of a TimeoutError is empty
