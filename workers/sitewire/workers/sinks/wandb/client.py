@@ -132,6 +132,10 @@ class ClientRun:
             inner._run_messages.stop(timeout=0)
         inner._is_finished = True
         inner._wl.remove_active_run(run)
+        for hook in inner._teardown_hooks:  # closes the run's log: a host would run out of descriptors
+            hook.call()
+        inner._teardown_hooks = []
+        inner._unregister_telemetry_import_hooks(run.id)  # each of them holds the run
         inner._wl.assert_service().inform_finish(run_id=run.id)
         return self._next
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import queue
+import resource
 import socket
 import sys
 import threading
@@ -124,7 +125,14 @@ class Host:
             self._answers.send(number, "Full", f"{run}: more than {MAX_WAITING} requests wait")
 
 
+def _take_descriptors() -> None:
+    """Have as many descriptors as are allowed: a run that is open takes one here and three of the core's."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def _main(descriptor: int) -> None:
+    _take_descriptors()
     os.set_inheritable(descriptor, False)  # noqa: FBT003  the only argument that it has
     connection = socket.socket(fileno=descriptor)
     host = Host(Answers(connection))
