@@ -12,10 +12,11 @@ from sitewire.broker_config.backoff import Backoff
 from sitewire.broker_config.errors import ConnectionLost
 from sitewire.workers.breaker import UNASKED, Breaker, Breakers
 from sitewire.workers.circuit import IN_A_ROW, Circuit
-from sitewire.workers.errors import BatchRefused, GivenUp, PlaceDown, SinkUnavailable
+from sitewire.workers.errors import BatchRefused, GivenUp, PlaceDown, SinkUnavailable, Throttled
 from sitewire.workers.outage import MOST_ROUTES, MOST_WHY, Outage
 
 NEVER = asyncio.Event()
+DOWN_FOR_ONE = PlaceDown("500, for this run alone")
 
 
 def nothing() -> None:
@@ -133,3 +134,34 @@ async def test_a_place_has_one_whatever_the_route_and_a_worker_speaks_of_a_few()
     places = [(f"r{number}", "mlflow:x") for number in range(MOST_ROUTES + 5)]
     assert breakers.outages([("well", "jsonl:y"), places[0]]).keys() == {"r0"}
     assert len(breakers.outages(places)) == MOST_ROUTES
+
+
+async def test_runs_that_fail_for_longer_than_the_place_works_for_another_keep_it_from_nobody(breaker: Breaker) -> None:
+    began = time.monotonic()
+    await attempt(breaker)
+    for _ in range(3 * IN_A_ROW):
+        permit = await breaker.admit(NEVER, nothing, failing=True)
+        with pytest.raises(PlaceDown):
+            async with breaker.attempt(permit, began):
+                raise DOWN_FOR_ONE
+    assert not breaker.open
+    await trip(breaker)  # what begins to fail behind that success counts as ever
+
+
+async def test_the_probe_goes_to_a_run_that_has_not_failed_before_those_that_have() -> None:
+    breaker = Breaker("mlflow:x")
+    with pytest.raises(PlaceDown):
+        await attempt(breaker, Throttled("too many requests", 0.3))
+    order: list[str] = []
+
+    async def ask(name: str, *, failing: bool) -> None:
+        permit = await breaker.admit(NEVER, nothing, failing=failing)
+        async with breaker.attempt(permit) as made:
+            order.append(name)
+            made.proven = True
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(5):
+            group.create_task(ask(f"failing {number}", failing=True))
+        group.create_task(ask("sound", failing=False))
+    assert order[0] == "sound"

@@ -21,6 +21,7 @@ from sitewire.workers.circuit import Circuit, Permit, State
 from sitewire.workers.errors import GivenUp, PlaceDown
 from sitewire.workers.outage import MOST_ROUTES, MOST_WHY, Outage
 
+AFTER_YOU: Final = 0.1  # seconds that a run which fails leaves the probe to one that may not
 UNASKED: Final = 15.0  # seconds behind a pause, without an attempt; longer than a run waits between two
 
 _logger = logging.getLogger("sitewire.worker")
@@ -51,6 +52,7 @@ class Breaker:
         self._since = 0.0
         self._why = ""
         self._waiting: set[asyncio.Event] = set()
+        self._worked_at = 0.0  # on the monotonic clock
 
     @property
     def open(self) -> bool:
@@ -65,12 +67,13 @@ class Breaker:
         left = self._circuit.left if self._circuit.state is State.OPEN else 0.0
         return Outage(self._since, self._why, time.time() + left)
 
-    async def admit(self, until: asyncio.Event, waits: Callable[[], None]) -> Permit:
+    async def admit(self, until: asyncio.Event, waits: Callable[[], None], *, failing: bool = False) -> Permit:
         """Wait until an attempt may be made. Whoever is cancelled or gives up meanwhile leaves nothing behind.
 
         Args:
             until: ends the waiting.
             waits: called if there is any.
+            failing: whose last attempt failed; the probe is left to others then, if there are any.
 
         Raises:
             GivenUp: ``until`` was set, and the place is not to be tried now.
@@ -80,21 +83,26 @@ class Breaker:
             if until.is_set():
                 raise GivenUp
             waits()
-            await self._wait(until)
+            await self._wait(until, AFTER_YOU if failing else 0.0)
         return permit
 
     @asynccontextmanager
-    async def attempt(self, permit: Permit) -> AsyncIterator[Attempt]:
+    async def attempt(self, permit: Permit, since: float | None = None) -> AsyncIterator[Attempt]:
         """Make the attempt in the block, and go by what came of it.
 
         What is no ``PlaceDown`` concerns one run or record: the place has answered. An error of the broker, or a
-        cancellation, says nothing of the place.
+        cancellation, says nothing of the place. A run that fails for longer than the place has worked for another has
+        a trouble of its own, whatever the tracker calls it: it keeps the place from nobody.
+
+        Args:
+            permit: from ``admit``.
+            since: when the run's present row of failures began, on the monotonic clock.
         """
         attempt = Attempt()
         try:
             yield attempt
         except PlaceDown as error:
-            self._failed(permit, error)
+            self._failed(permit, error, own=since is not None and since < self._worked_at)
             raise
         except (BrokerError, asyncio.CancelledError):
             self._returned(permit)
@@ -107,22 +115,22 @@ class Breaker:
         else:
             self._returned(permit)
 
-    async def _wait(self, until: asyncio.Event) -> None:
+    async def _wait(self, until: asyncio.Event, more: float) -> None:
         """Wait until it may be time to ask again, or to give up."""
         changed = asyncio.Event()
         self._waiting.add(changed)
         try:
             async with asyncio.TaskGroup() as group:
                 both = [group.create_task(event.wait()) for event in (changed, until)]
-                await asyncio.wait(both, timeout=self._circuit.left, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(both, timeout=self._circuit.left + more, return_when=asyncio.FIRST_COMPLETED)
                 for task in both:
                     task.cancel()
         finally:
             self._waiting.discard(changed)
 
-    def _failed(self, permit: Permit, error: PlaceDown) -> None:
+    def _failed(self, permit: Permit, error: PlaceDown, *, own: bool) -> None:
         was_open = self.open
-        if not self._circuit.failed(permit, error):
+        if not self._circuit.failed(permit, error, own=own):
             return
         self._why = (str(error) or repr(error))[:MOST_WHY].encode(errors="replace").decode()
         if not was_open:
@@ -131,6 +139,7 @@ class Breaker:
         self._wake()
 
     def _worked(self, permit: Permit) -> None:
+        self._worked_at = time.monotonic()
         if self._circuit.worked(permit):
             _logger.info("%s works again, after %.0f s", self._place, time.time() - self._since)
         self._wake()

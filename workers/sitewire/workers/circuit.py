@@ -108,13 +108,21 @@ class Circuit:
         self._pauses.reset()
         return True
 
-    def failed(self, permit: Permit, error: PlaceDown) -> bool:
-        """Take note that the place is down; whether that has opened it, or kept it open."""
+    def failed(self, permit: Permit, error: PlaceDown, *, own: bool = False) -> bool:
+        """Take note that the place is down; whether that has opened it, or kept it open.
+
+        Args:
+            permit: of the attempt.
+            error: what it met.
+            own: the place works for others; such an attempt does not open it, and says no more of a closed one.
+        """
         if isinstance(error, Throttled):
             pause = self._pauses.draw()
             return self._open(max(pause, min(max(0.0, error.seconds or 0.0), MOST_ALONE)), alone=True)
         if self.state is not State.CLOSED:
             return permit is self._probe and self._open(self._pauses.draw())
+        if own:
+            return False
         if permit.life == self._life:
             self._down += 1
         return self._down >= IN_A_ROW and self._open(self._pauses.draw())

@@ -18,6 +18,7 @@ class Trouble:
     Attributes:
         text: why the last attempt failed; None when it did not.
         since: when the first of the present row of failures was, on the monotonic clock; None when there is none.
+        row: the same, whoever is to blame: what `excused` forgets is kept here.
         attempt: when the attempt that is under way began, on the same clock; None between two.
         slow: it works, but in small parts, because the tracker refuses some of its records.
     """
@@ -25,6 +26,7 @@ class Trouble:
     def __init__(self, route: str, run: RunKey) -> None:
         self.text: str | None = None
         self.since: float | None = None
+        self.row: float | None = None
         self.attempt: float | None = None
         self.slow = False
         self._logged: str | None = None
@@ -38,8 +40,9 @@ class Trouble:
     def met(self, text: str, *, quiet: bool = False) -> None:
         """Note that an attempt failed; ``quiet`` if somebody else says why."""
         self.attempt = None
-        if self.since is None:
-            self.since = time.monotonic()
+        now = time.monotonic()
+        self.since = now if self.since is None else self.since
+        self.row = now if self.row is None else self.row
         if not quiet and text != self._logged:
             _logger.warning("%s: %s; trying again", self._name, text)
             self._logged = text
@@ -58,7 +61,7 @@ class Trouble:
         if not of or (self.text or "").startswith(of):
             if self._logged is not None:
                 _logger.info("%s: works again", self._name)
-            self.text = self.since = self.attempt = self._logged = None
+            self.text = self.since = self.row = self.attempt = self._logged = None
 
     def excused(self) -> None:
         """Note that the place is down: how long the run has failed says nothing about the run then."""

@@ -87,7 +87,7 @@ class RunWriter:
         while True:
             permit = await self._admitted(backoff)
             try:
-                async with self._context.breaker.attempt(permit) as attempt:
+                async with self._context.breaker.attempt(permit, self._trouble.row) as attempt:
                     sink = await self._opened()
                     plan = await self._plan(sink, held)
                     duplicates = plan.duplicates if duplicates is None else duplicates
@@ -119,7 +119,7 @@ class RunWriter:
         while True:
             permit = await self._admitted(backoff)
             try:
-                async with self._context.breaker.attempt(permit) as attempt:
+                async with self._context.breaker.attempt(permit, self._trouble.row) as attempt:
                     await (await self._opened()).conclude(ending)
                     attempt.proven = True
             except (WorkerError, BrokerError) as error:
@@ -152,7 +152,8 @@ class RunWriter:
         heed_cancellation()
         if self._context.breaker.open:
             backoff.reset()  # the pause is the place's
-        permit = await self._context.breaker.admit(self._patience.ended, self._trouble.excused)
+        failing = self._trouble.row is not None
+        permit = await self._context.breaker.admit(self._patience.ended, self._trouble.excused, failing=failing)
         self._trouble.begun()
         return permit
 
