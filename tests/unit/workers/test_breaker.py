@@ -148,14 +148,16 @@ async def test_runs_that_fail_for_longer_than_the_place_works_for_another_keep_i
     await trip(breaker)  # what begins to fail behind that success counts as ever
 
 
-async def test_the_probe_goes_to_a_run_that_has_not_failed_before_those_that_have() -> None:
-    breaker = Breaker("mlflow:x")
+async def test_the_probe_goes_to_a_run_that_has_not_failed_before_those_that_have(
+    breaker: Breaker, clock: Clock
+) -> None:
     with pytest.raises(PlaceDown):
         await attempt(breaker, Throttled("too many requests", 0.3))
+    waiting: list[str] = []
     order: list[str] = []
 
     async def ask(name: str, *, failing: bool) -> None:
-        permit = await breaker.admit(NEVER, nothing, failing=failing)
+        permit = await breaker.admit(NEVER, lambda: waiting.append(name), failing=failing)
         async with breaker.attempt(permit) as made:
             order.append(name)
             made.proven = True
@@ -164,4 +166,7 @@ async def test_the_probe_goes_to_a_run_that_has_not_failed_before_those_that_hav
         for number in range(5):
             group.create_task(ask(f"failing {number}", failing=True))
         group.create_task(ask("sound", failing=False))
+        while len(waiting) < 6:
+            await asyncio.sleep(0)
+        clock.now += 0.3  # not before all of them wait, however slow the machine is
     assert order[0] == "sound"
