@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from multiprocessing import active_children
 from pathlib import Path
@@ -97,3 +98,31 @@ def test_stop_ends_every_process_in_order(tmp_path: Path) -> None:
         training.follow(lambda news: begun.set() if isinstance(news, Averaged) else None)
     stopper.join()
     assert [process.exitcode for process in processes] == [0, 0, 0]
+
+
+def test_stop_while_the_processes_still_start_waits_for_none_of_them(tmp_path: Path) -> None:
+    training = federation(Plan(sites=8, rounds=2), tmp_path)
+    training.start()
+    processes = active_children()
+    training.stop()
+    heard: list[News] = []
+    with pytest.raises(SiteEnded, match="stopped"):
+        training.follow(heard.append)
+    assert heard == []
+    assert {process.exitcode for process in processes} == {-signal.SIGKILL}
+
+
+def test_nothing_is_told_any_more_once_it_was_stopped(tmp_path: Path) -> None:
+    training = federation(Plan(sites=2, rounds=1000, epochs=1), tmp_path)
+    training.start()
+    heard: list[News] = []
+
+    def stop(news: News) -> None:
+        heard.append(news)
+        if isinstance(news, Averaged):
+            training.stop()
+            time.sleep(0.5)  # more news comes meanwhile
+
+    with pytest.raises(SiteEnded, match="stopped"):
+        training.follow(stop)
+    assert len(averages(heard)) == 1

@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 
 from sitewire.collectors import Run
 from sitewire.deploy.demo.examples import Examples
-from sitewire.deploy.demo.messages import Averaged, Finished, Update
+from sitewire.deploy.demo.messages import Averaged, Finished, Update, ask_for_examples
 from sitewire.deploy.demo.network import Score, average, evaluate, fresh
 from sitewire.deploy.demo.plan import SERVER, Plan
 
@@ -20,13 +20,11 @@ class CoordinatorTask:
 
     Attributes:
         plan: the training.
-        test: examples that no site holds.
         sites: give updates, take networks; in the order of the sites' names.
-        terminal: takes news.
+        terminal: gives examples that no site holds, takes news.
     """
 
     plan: Plan
-    test: Examples
     sites: Sequence[Connection]
     terminal: Connection
 
@@ -34,24 +32,25 @@ class CoordinatorTask:
 def run_coordinator(task: CoordinatorTask) -> None:
     """Lead all rounds. Ends early, without a word, when the other ends of the pipes are gone."""
     try:
+        test = ask_for_examples(task.terminal, SERVER)
         with Run() as run:
-            points = _lead(task, run)
+            points = _lead(task, test, run)
         task.terminal.send(Finished(SERVER, points))
     except (EOFError, ConnectionError):
         return
 
 
-def _lead(task: CoordinatorTask, run: Run) -> Counter[str]:
+def _lead(task: CoordinatorTask, test: Examples, run: Run) -> Counter[str]:
     parameters = fresh(task.plan.hidden, task.plan.random(2))
     points: Counter[str] = Counter()
-    points += _log(run, evaluate(parameters, task.test), 0)
+    points += _log(run, evaluate(parameters, test), 0)
     for number in range(1, task.plan.rounds + 1):
         for site in task.sites:
             site.send(parameters)
         # In the order of the sites, not of arrival: sums of floats depend on it, and the seed shall decide alone.
         updates: list[Update] = [site.recv() for site in task.sites]
         parameters = average([update.parameters for update in updates], [update.examples for update in updates])
-        score = evaluate(parameters, task.test)
+        score = evaluate(parameters, test)
         points += _log(run, score, number)
         task.terminal.send(Averaged(number, score))
     return points

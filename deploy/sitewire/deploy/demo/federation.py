@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -15,7 +15,8 @@ from typing import Final
 from sitewire.deploy.demo import digits
 from sitewire.deploy.demo.coordinator import CoordinatorTask, run_coordinator
 from sitewire.deploy.demo.errors import SiteEnded
-from sitewire.deploy.demo.messages import Finished, News
+from sitewire.deploy.demo.examples import Examples
+from sitewire.deploy.demo.messages import Finished, News, Ready
 from sitewire.deploy.demo.plan import SERVER, Plan
 from sitewire.deploy.demo.site import SiteTask, run_site
 from sitewire.deploy.demo.split import dirichlet_split
@@ -43,23 +44,29 @@ class Federation:
         self._context = multiprocessing.get_context("spawn")
         self._processes: dict[str, SpawnProcess] = {}
         self._news: dict[str, Connection] = {}
+        self._examples: dict[str, Examples] = {}
+        self._begun: set[str] = set()
         self._stop_reader, self._stop_writer = self._context.Pipe(duplex=False)
 
     def start(self) -> None:
-        """Deal out the examples and start every process, deaf to Ctrl-C. Call it from the main thread."""
+        """Deal out the examples and start every process, deaf to Ctrl-C. Call it from the main thread.
+
+        None of them is waited for, which takes seconds: each gets its examples when it asks for them, in ``follow``.
+        """
         plan = self._plan
         rest, test = digits.load().divide(plan.test_share, plan.random(0))
         hands = dirichlet_split(rest.labels, plan.sites, plan.alpha, plan.random(3))
+        self._examples = {name: rest.take(hand) for name, hand in zip(plan.names, hands, strict=True)} | {SERVER: test}
         ends: list[Connection] = []
         with _interrupts_held_back():
-            for number, (name, hand) in enumerate(zip(plan.names, hands, strict=True)):
+            for number, name in enumerate(plan.names):
                 end, theirs = self._context.Pipe()
                 news = self._pipe_for_news(name)
-                self._start(name, run_site, SiteTask(plan, number, rest.take(hand), theirs, news))
+                self._start(name, run_site, SiteTask(plan, number, theirs, news))
                 _close(theirs, news)
                 ends.append(end)
             news = self._pipe_for_news(SERVER)
-            self._start(SERVER, run_coordinator, CoordinatorTask(plan, test, ends, news))
+            self._start(SERVER, run_coordinator, CoordinatorTask(plan, ends, news))
             _close(*ends, news)  # what a process holds alone ends with it, and the others notice
 
     def follow(self, tell: Callable[[News], None]) -> None:
@@ -81,8 +88,8 @@ class Federation:
         self._stop_writer.send(None)
 
     def _pipe_for_news(self, name: str) -> Connection:
-        self._news[name], writer = self._context.Pipe(duplex=False)
-        return writer
+        self._news[name], theirs = self._context.Pipe()
+        return theirs
 
     def _start(self, name: str, target: Callable[..., None], task: SiteTask | CoordinatorTask) -> None:
         process = self._context.Process(target=target, args=(task,), name=name, daemon=True)
@@ -95,19 +102,31 @@ class Federation:
         names = {end: name for name, end in self._news.items()}
         finished: set[str] = set()
         while names:
-            for end in wait([*names, self._stop_reader]):
-                if not isinstance(end, Connection) or end is self._stop_reader:
-                    msg = "the training was stopped"
-                    raise SiteEnded(msg)
+            for end in self._heard(names):
                 try:
-                    news: News = end.recv()
-                except EOFError:
+                    news: News | Ready = end.recv()
+                    if isinstance(news, Ready):
+                        self._begin(news.name, end)
+                        continue
+                except (EOFError, ConnectionError):  # the latter if it has left something unread
                     del names[end]
                     continue
                 if isinstance(news, Finished):
                     finished.add(news.site)
                 tell(news)
         return finished
+
+    def _heard(self, ends: Iterable[Connection]) -> list[Connection]:
+        """Wait for somebody to have said something; nobody's word counts any more once we are to stop."""
+        heard = wait([*ends, self._stop_reader])
+        if self._stop_reader in heard:
+            msg = "the training was stopped"
+            raise SiteEnded(msg)
+        return [end for end in heard if isinstance(end, Connection)]
+
+    def _begin(self, name: str, end: Connection) -> None:
+        self._begun.add(name)
+        end.send(self._examples[name])  # it reads: nothing is waited for
 
     def _check(self, finished: set[str]) -> None:
         failed = {name: process.exitcode for name, process in self._processes.items() if process.exitcode}
@@ -117,7 +136,12 @@ class Federation:
             raise SiteEnded(msg)
 
     def _end(self) -> None:
-        """Let go of the pipes, at which every process ends by itself; kill those that do not."""
+        """Let go of the pipes, at which every process ends by itself; kill those that do not.
+
+        One that still imports its libraries has nothing to lose, and would notice in some seconds only.
+        """
+        for name in self._processes.keys() - self._begun:
+            self._processes[name].kill()
         _close(*self._news.values())
         for process in self._processes.values():
             process.join(EXIT_SECONDS)

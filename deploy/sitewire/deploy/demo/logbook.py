@@ -1,6 +1,7 @@
 """How a site logs: in the syntax that its people are used to, each as its own guide shows it.
 
-What a trainer would write is in the classes' methods, a line or two each.
+What a trainer would write is in the classes' methods, a line or two each. In each syntax the names are the same, so that
+sites are comparable in every tracker.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Logbook(ABC):
 
     Attributes:
         syntax: whose it is, as people call it.
-        points: numbers logged, by series and name.
+        points: numbers logged, by name.
     """
 
     syntax: str
@@ -82,8 +83,8 @@ class TensorBoardLogbook(Logbook):
 
     def result(self, accuracy: float) -> None:
         """Log it with the settings that led to it."""
-        self._writer.add_hparams(dict(self._settings), {"accuracy": accuracy}, name="hparams")
-        self.points["hparams/accuracy"] += 1
+        self._writer.add_hparams(dict(self._settings), {"accuracy": accuracy})
+        self.points["accuracy"] += 1
 
 
 class MlflowLogbook(Logbook):
@@ -117,8 +118,9 @@ class WandbLogbook(Logbook):
         self._run.log(dict(metrics), step=step)
 
     def result(self, accuracy: float) -> None:
-        """Set it in the summary."""
-        self._run.summary["accuracy"] = accuracy
+        """Log it; W&B's summary has the last value of each name."""
+        self._run.log({"accuracy": accuracy})
+        self.points["accuracy"] += 1
 
 
 class RunLogbook(Logbook):
@@ -134,8 +136,10 @@ class RunLogbook(Logbook):
         self._run.log(metrics, step=step)
 
     def result(self, accuracy: float) -> None:
-        """Log it as a figure of the whole run."""
+        """Log it, and as a figure of the whole run."""
+        self._run.log_scalar("accuracy", accuracy)
         self._run.log_summary("accuracy", accuracy)
+        self.points["accuracy"] += 1
 
 
 SYNTAXES: Final[tuple[type[Logbook], ...]] = (TensorBoardLogbook, MlflowLogbook, WandbLogbook, RunLogbook)

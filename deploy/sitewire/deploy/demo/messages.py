@@ -1,11 +1,16 @@
-"""What the processes of the demo tell each other through pipes. No image and no label is among it."""
+"""What the processes of the demo tell each other through pipes.
+
+Images and labels go one way alone: to the site that holds them, when it begins.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from typing import TypeAlias
 
+from sitewire.deploy.demo.examples import Examples
 from sitewire.deploy.demo.network import Parameters, Score
 
 
@@ -20,6 +25,17 @@ class Update:
 
     parameters: Parameters
     examples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """To the terminal, which answers with examples: a process has been started. It has logged nothing yet.
+
+    Attributes:
+        name: its name.
+    """
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +80,15 @@ class Finished:
 
 
 News: TypeAlias = Trained | Averaged | Finished
+"""What people see of a training."""
+
+
+def ask_for_examples(terminal: Connection, name: str) -> Examples:
+    """Say that a process is ready, and wait for its examples.
+
+    Raises:
+        EOFError, ConnectionError: the terminal is gone.
+    """
+    terminal.send(Ready(name))
+    examples: Examples = terminal.recv()
+    return examples

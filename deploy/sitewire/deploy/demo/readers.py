@@ -21,6 +21,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from sitewire.broker_config.model import Route
 from sitewire.deploy.demo.errors import NotReadable
+from sitewire.schemas.series import named
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.sinks.tensorboard.layout import run_folder
 from sitewire.workers.sinks.wandb.layout import run_id, segment_files
@@ -70,9 +71,8 @@ def _in_tensorboard(place: str, origin: RunKey) -> Counter[str]:
     points: Counter[str] = Counter()
     for path in sorted({path.parent for path in folder.rglob("*tfevents*")}):
         events = EventAccumulator(str(path), _EVERYTHING).Reload()
-        points.update(
-            {str(path.relative_to(folder) / tag): len(events.Scalars(tag)) for tag in events.Tags()["scalars"]}
-        )
+        series = named(path.relative_to(folder).as_posix())
+        points.update({str(Path(series or "") / tag): len(events.Scalars(tag)) for tag in events.Tags()["scalars"]})
     return points
 
 

@@ -63,6 +63,8 @@ class Session:
             await client.close()
 
     async def _train(self, client: Client, asked: asyncio.Event) -> None:
+        if asked.is_set():
+            return
         self._federation.start()
         following = asyncio.create_task(
             asyncio.to_thread(self._federation.follow, self._tell), name="follow the training"

@@ -14,7 +14,7 @@ import numpy as np
 
 from sitewire.deploy.demo.examples import LABELS, Examples
 from sitewire.deploy.demo.logbook import Logbook, Setting, syntax_of
-from sitewire.deploy.demo.messages import Finished, Trained, Update
+from sitewire.deploy.demo.messages import Finished, Trained, Update, ask_for_examples
 from sitewire.deploy.demo.network import Momentum, Parameters, Score, evaluate, gradients
 from sitewire.deploy.demo.plan import Plan
 
@@ -26,37 +26,37 @@ class SiteTask:
     Attributes:
         plan: the training.
         number: of the site, from 0.
-        examples: all that it holds.
         coordinator: gives networks, takes updates.
-        terminal: takes news.
+        terminal: gives the examples that it holds, takes news.
     """
 
     plan: Plan
     number: int
-    examples: Examples
     coordinator: Connection
     terminal: Connection
 
 
 def run_site(task: SiteTask) -> None:
     """Train until the last round is over. Ends early, without a word, when the other ends of the pipes are gone."""
-    site = _Site(task)
+    name = task.plan.names[task.number]
     try:
+        site = _Site(task, ask_for_examples(task.terminal, name))
         with syntax_of(task.number)(site.settings, site.card) as book:
             site.train(book)
         # Behind the run's end: what is reported here is already in the spool.
-        task.terminal.send(Finished(task.plan.names[task.number], book.points))
+        task.terminal.send(Finished(name, book.points))
     except (EOFError, ConnectionError):
         return
 
 
 class _Site:
-    def __init__(self, task: SiteTask) -> None:
+    def __init__(self, task: SiteTask, examples: Examples) -> None:
         self._task = task
         self._plan = task.plan
         self._random = task.plan.random(1, task.number)
-        self._train, self._validation = task.examples.divide(task.plan.test_share, self._random)
+        self._train, self._validation = examples.divide(task.plan.test_share, self._random)
         self._steps = 0
+        self._kinds = len(np.unique(examples.labels))
 
     def train(self, book: Logbook) -> None:
         """Take part in every round."""
@@ -101,10 +101,9 @@ class _Site:
     @property
     def card(self) -> str:
         """What the site says of its data: counts only; which digits it holds stays with it."""
-        kinds = len(np.unique(self._task.examples.labels))
         rows = [
             ("examples to train on", len(self._train)),
             ("examples to validate with", len(self._validation)),
-            ("different digits among them", f"{kinds} of {LABELS}"),
+            ("different digits among them", f"{self._kinds} of {LABELS}"),
         ]
         return "| what | count |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows)
