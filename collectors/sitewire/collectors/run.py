@@ -16,6 +16,7 @@ from sitewire.collectors.facts import Facts
 from sitewire.collectors.kinds import check_size, convert, numbers_of
 from sitewire.collectors.recorder import Recorder, Status
 from sitewire.collectors.refusals import Reason, describe
+from sitewire.collectors.renaming import settings_after
 from sitewire.collectors.settings import Settings, resolve
 from sitewire.collectors.values import Scalar, Step, as_name, as_scalar, as_step, as_time
 from sitewire.schemas import limits
@@ -260,6 +261,8 @@ class Run(Facts):
             if kind is not Kind.SCALAR:
                 check_size(record)
             self._recorder.append(record)
+            if kind is Kind.TAG:
+                self._settings = self._recorder.settings = settings_after(self._settings, record)
         except Exception as error:  # noqa: BLE001  whatever is wrong here, training goes on
             self._refuse(error, name)
 

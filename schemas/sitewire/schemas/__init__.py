@@ -10,5 +10,5 @@ Reading order: ``record`` -> ``hole`` -> ``envelope`` -> ``subject`` -> ``codec`
 have) and ``scalars`` (the fast way, by ``column``); then ``account`` and ``receipt``, which count
 what the former carried, ``dead_letter`` and ``retry`` (what could not be), ``attempt`` and ``ending`` (how a run
 stands, made from its accounts), and
-``asyncapi`` with ``json_schema``, which describe all of it.
+``asyncapi`` with ``json_schema``, which describe all of it. ``renaming``: tags by which a run gets another name.
 """

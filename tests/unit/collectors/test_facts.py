@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,6 +131,17 @@ def test_a_run_begins_with_what_was_said_of_it(spool: Path, monkeypatch: pytest.
     (start,) = _records(spool, Kind.RUN_START)
     assert isinstance(start.value, Mapping)
     assert {name: start.value.get(name) for name in (*said, "job")} == said | {"job": "slurm-17"}
+
+
+def test_a_run_that_is_renamed_begins_with_its_new_name_from_then_on(spool: Path) -> None:
+    run = Run("job", site="clinic", name="first", notes="why", spool=spool)
+    run.set_tags({"wandb.name": "é" * 600, "wandb.notes": "because", "team": "red"})
+    run.finish()
+    run.resume()
+    run.set_tag("wandb.name", "")
+    run.finish()
+    starts: list[Any] = [record.value for record in sorted(_records(spool, Kind.RUN_START), key=lambda one: one.time)]
+    assert [(start["name"], start["notes"]) for start in starts] == [("first", "why"), ("é" * 512, "because")]
 
 
 def test_a_disabled_run_takes_facts_and_does_nothing(spool: Path) -> None:

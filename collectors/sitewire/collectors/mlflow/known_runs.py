@@ -33,7 +33,6 @@ class KnownRun:
 
     Attributes:
         run: where its records go.
-        name: what people call it, if somebody has said so.
         parent: id of the run that it is nested in, if any.
         tags: those that it was started with.
         status: one of ``snapshots.STATUSES``.
@@ -43,13 +42,17 @@ class KnownRun:
     """
 
     run: Run
-    name: str | None = None
     parent: str | None = None
     tags: dict[str, object] = field(default_factory=dict)
     status: str = RUNNING
     holders: int = 0
     started: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
     ended: int | None = None
+
+    @property
+    def name(self) -> str | None:
+        """What people call it, if somebody has said so."""
+        return self.run._settings.name  # noqa: SLF001  of the collectors, as this is; a tag may have changed it
 
     def snapshot(self) -> Snapshot:
         """Return how it is now."""
@@ -70,7 +73,7 @@ class KnownRuns:
     def begin(self, experiment: str | None, name: str | None, parent: str | None, notes: str | None) -> KnownRun:
         """Begin the next run of this process, held once."""
         with self._lock:
-            return self._add(KnownRun(_make(next_run(), experiment, name, parent, notes), name, parent, holders=1))
+            return self._add(KnownRun(_make(next_run(), experiment, name, parent, notes), parent, holders=1))
 
     def resume(self, run_id: str, experiment: str | None, name: str | None, notes: str | None) -> KnownRun:
         """Go on with a run of this process, or begin it here, and hold it once more.
@@ -89,7 +92,7 @@ class KnownRuns:
             parent = None if known is None else known.parent
             run = _make(next_run(run_id), experiment, name, parent, notes)
             tags = {} if known is None else known.tags
-            return self._add(KnownRun(run, name, parent, tags, holders=1))
+            return self._add(KnownRun(run, parent, tags, holders=1))
 
     def release(self, known: KnownRun, status: str) -> None:
         """Let go of a run once: with the last holder it ends, unless the status is none of an end."""

@@ -235,6 +235,21 @@ def test_words_that_are_too_long_are_cut(spool: Path) -> None:
         mlflow.log_metric("loss", 1.0)
 
 
+def test_a_run_that_was_renamed_keeps_its_name_when_it_is_gone_on_with(spool: Path) -> None:
+    with mlflow.start_run(run_name="first", description="why") as run:
+        mlflow.set_tags({"mlflow.runName": "better", "mlflow.note.content": ""})
+    mlflow.log_metric("loss", 1.0, run_id=run.info.run_id)
+    with mlflow.start_run(run.info.run_id):
+        mlflow.log_metric("loss", 1.0)
+    starts = sorted((_start(one) for one in writers(spool)), key=lambda start: str(start["started"]))
+    assert [(start["name"], start.get("notes")) for start in starts] == [
+        ("first", "why"),
+        ("better", None),
+        ("better", None),
+    ]
+    assert mlflow.get_run(run.info.run_id).info.run_name == "better"
+
+
 def test_a_parent_is_told(spool: Path) -> None:
     with mlflow.start_run(parent_run_id="sweep") as run:
         mlflow.log_metric("loss", 1.0)
