@@ -154,10 +154,11 @@ async def test_the_probe_goes_to_a_run_that_has_not_failed_before_those_that_hav
     with pytest.raises(PlaceDown):
         await attempt(breaker, Throttled("too many requests", 0.3))
     waiting: list[str] = []
+    never = asyncio.Event()
     order: list[str] = []
 
     async def ask(name: str, *, failing: bool) -> None:
-        permit = await breaker.admit(NEVER, lambda: waiting.append(name), failing=failing)
+        permit = await breaker.admit(never, lambda: waiting.append(name), failing=failing)
         async with breaker.attempt(permit) as made:
             order.append(name)
             made.proven = True
