@@ -28,6 +28,10 @@ DRAINS: Final = 5.0
 """Seconds that a core of a dead worker is waited for at a time: one that is well takes 0.1 s (measured)."""
 
 _LOOK: Final = 0.02  # seconds between two looks
+_CRASHED: Final = ("panic: ", "fatal error: ", "Fatal Python error: ")
+_SHORT: Final = re.compile(r"(?<!invalid )memory|newosproc|no space|too many open files|temporarily", re.IGNORECASE)
+"""What a crash says that the system is to blame for; ``invalid memory address`` is none of these."""
+
 _NAME: Final = re.compile(r"core-[0-9a-f]{16}\.lock")
 
 
@@ -102,30 +106,32 @@ async def drained(path: Path, seconds: float) -> bool:
     return True
 
 
-def last_words(path: Path) -> str:
-    """Return what a host said before it died, if it did; for people only."""
+def last_words(path: Path) -> tuple[str, bool]:
+    """Return what a host said before it died, for people, and whether it or its core says that it has crashed."""
     try:
         lines = path.read_text(errors="replace").splitlines()[1:]
     except OSError:
-        return ""
-    return next((line[:300] for line in reversed(lines) if line.strip()), "")
+        return "", False
+    crash = next((line for line in lines if line.startswith(_CRASHED) and not _SHORT.search(line)), None)
+    return (crash or "")[:300] or next((line[:300] for line in reversed(lines) if line.strip()), ""), crash is not None
 
 
 class PartitionNote:
-    """Under which core lock a partition's files are written: a file beside the partition's lock."""
+    """Under which core locks a partition's files are written: a file beside the partition's lock, a name a line."""
 
     def __init__(self, place: Path, partition: int) -> None:
         self._path = place / LOCK_FOLDER / f"{partition}.core"
 
-    def write(self, lock: Path) -> None:
-        """Note a lock; the partition is ours, and the lock that was noted before is free.
+    def add(self, lock: Path) -> None:
+        """Note a lock, beside those noted before that somebody may still hold; the partition is ours.
 
         Raises:
             SinkUnavailable: the note cannot be written.
         """
         with os_errors_as_ours(self._path):
             draft = self._path.with_suffix(".draft")
-            draft.write_text(f"{lock.name}\n")
+            held = [path.name for path in self._noted() if path.exists() and path != lock]
+            draft.write_text("".join(f"{name}\n" for name in (*held, lock.name)))
             draft.replace(self._path)
 
     def forget(self) -> None:
@@ -144,18 +150,18 @@ class PartitionNote:
             SinkBusy: one still can.
             SinkUnavailable: the note or the lock cannot be read.
         """
-        lock = await in_thread(self._noted)
-        if lock is not None and not await drained(lock, DRAINS):
-            msg = f"{lock}: {await in_thread(_holder, lock)}"
-            raise SinkBusy(msg)
+        for lock in await in_thread(self._noted):
+            if not await drained(lock, DRAINS):
+                msg = f"{lock}: {await in_thread(_holder, lock)}"
+                raise SinkBusy(msg)
 
-    def _noted(self) -> Path | None:
+    def _noted(self) -> list[Path]:
         with os_errors_as_ours(self._path):
             try:
-                name = self._path.read_text().strip()
+                names = self._path.read_text().split()
             except FileNotFoundError:
-                return None
-        return self._path.with_name(name) if _NAME.fullmatch(name) else None
+                return []
+        return [self._path.with_name(name) for name in names if _NAME.fullmatch(name)]
 
 
 def _holder(path: Path) -> str:

@@ -18,6 +18,7 @@ from sitewire.workers.sinks.threads import in_thread, to_the_end
 from sitewire.workers.sinks.wandb.core_lock import CoreLock, drained, last_words
 from sitewire.workers.sinks.wandb.errors import HostGone, HostHangs, from_client
 from sitewire.workers.sinks.wandb.protocol import MAX_MESSAGE_BYTES, Operation
+from sitewire.workers.sinks.wandb.suspects import Death
 
 HANGS: Final = 30.0
 """Seconds that a request may take, be it the first, which imports the client, or the end of a large run."""
@@ -34,6 +35,7 @@ class HostProcess:
 
     Attributes:
         lock: the core lock that it holds.
+        blamed: the runs that were being worked on when it died; none of one that lives, or was ended in order.
     """
 
     def __init__(self, lock: CoreLock, process: Process, connection: socket.socket) -> None:
@@ -46,6 +48,10 @@ class HostProcess:
         self._reading: asyncio.Task[None] | None = None
         self._gone = False
         self._words = ""
+        self._crashed = False
+        self._hung = False
+        self._at_work: set[str] = set()
+        self.blamed: frozenset[str] = frozenset()
 
     @classmethod
     async def start(cls, place: Path, settings: Mapping[str, Any]) -> HostProcess:
@@ -79,6 +85,26 @@ class HostProcess:
         """Whether it can be asked."""
         return not self._gone
 
+    @property
+    def death(self) -> Death:
+        """What it has died of, once it has ended."""
+        if self._hung:
+            return Death.HUNG
+        return Death.BY_ITSELF if self._crashed else Death.OUTSIDE
+
+    @property
+    def words(self) -> str:
+        """What it said last, once it has ended; for people."""
+        return self._words
+
+    def begins(self, run: str) -> None:
+        """Note that a run is being worked on: from what is asked for until it is in the file."""
+        self._at_work.add(run)
+
+    def rests(self, run: str) -> None:
+        """Note that nothing of a run is under way."""
+        self._at_work.discard(run)
+
     def check(self) -> None:
         """Do nothing, unless it has ended.
 
@@ -106,7 +132,7 @@ class HostProcess:
                 await self._writer.drain()
                 error, value = await answer
         except TimeoutError:
-            self.kill()
+            self.kill(Death.HUNG)
             msg = f"W&B's client has not answered for {HANGS:.0f} s ({operation} of {run}); it was killed"
             raise HostHangs(msg) from None
         except ConnectionError:
@@ -121,9 +147,16 @@ class HostProcess:
             self.kill()
         raise ours
 
-    def kill(self) -> None:
-        """Kill it. Its core ends by itself then, or is killed by ``end``."""
-        self._gone = True
+    def kill(self, why: Death = Death.OUTSIDE) -> None:
+        """Kill it, if it has not gone. Its core ends by itself then, or is killed by ``end``.
+
+        Args:
+            why: ``HUNG``, if it is for that.
+        """
+        if not self._gone:
+            self._gone = True
+            self._hung = why is Death.HUNG
+            self.blamed = frozenset(self._at_work)
         if self._process.returncode is None:
             self._process.kill()
 
@@ -169,7 +202,7 @@ class HostProcess:
             pass  # what is no answer is no host of ours
         self.kill()
         await self._process.wait()
-        self._words = await in_thread(last_words, self.lock.path)
+        self._words, self._crashed = await in_thread(last_words, self.lock.path)
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(self._why_gone())
@@ -183,6 +216,8 @@ async def _start(lock: CoreLock, connection: socket.socket) -> Process:
     descriptor = connection.fileno()
     return await asyncio.create_subprocess_exec(
         sys.executable,
+        "-X",
+        "faulthandler",  # a crash of its own says that it is one
         "-m",
         _MODULE,
         str(descriptor),

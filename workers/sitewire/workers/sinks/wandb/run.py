@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias
 
 from sitewire.schemas.ending import Ending, EndingState
 from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.subject import RunKey
-from sitewire.workers.errors import NotOpen, WorkerError, os_errors_as_ours
+from sitewire.workers.errors import BatchRefused, NotOpen, WorkerError, os_errors_as_ours
 from sitewire.workers.point import Point, reached
 from sitewire.workers.sinks.contract import Delivery, RunSink
 from sitewire.workers.sinks.progress import Progress
 from sitewire.workers.sinks.threads import in_thread, to_the_end
 from sitewire.workers.sinks.wandb.appearance import Appearance
 from sitewire.workers.sinks.wandb.batch import Batch, Row, make_batch
+from sitewire.workers.sinks.wandb.errors import HostGone, HostHangs, RowsMissing
 from sitewire.workers.sinks.wandb.host_process import HostProcess
 from sitewire.workers.sinks.wandb.hosts import Hosts
 from sitewire.workers.sinks.wandb.idle import Idle, IdleRuns
@@ -24,6 +25,7 @@ from sitewire.workers.sinks.wandb.index import IndexWriter
 from sitewire.workers.sinks.wandb.layout import run_id
 from sitewire.workers.sinks.wandb.recovery import Recovered, recover
 from sitewire.workers.sinks.wandb.segment import Segment
+from sitewire.workers.sinks.wandb.suspects import Death, Indexes, indexes_of
 
 MAX_SEGMENT_BYTES: Final = 16 << 20
 """A segment that has reached it is not gone on with: a recovery reads one, 40 us for a row of one value (2 s)."""
@@ -64,6 +66,7 @@ class WandbRun(RunSink, Idle):
         self._segment: Segment | None = None
         self._exit: int | None = None
         self._listener: Listener | None = None
+        self._records: list[Indexes] = []
         self._sound = True
 
     @classmethod
@@ -84,7 +87,7 @@ class WandbRun(RunSink, Idle):
             PlaceUnreadable: a later version has written them.
         """
         run = cls(hosts, key, experiment, note, idle)
-        await hosts.settled()
+        await hosts.settled(run.name)
         run._progress = Progress((await run._recover()).positions)
         return run
 
@@ -131,19 +134,22 @@ class WandbRun(RunSink, Idle):
         for delivery in deliveries:
             self._progress.write(delivery)
         batch = make_batch(deliveries)
-        if self._segment is not None and self._appearance.needs_reopening(batch):
-            await self._leave(self._segment)
-        await self._write(batch)
+        self._records += indexes_of(deliveries)
+        async with self._tried():
+            if self._segment is not None and self._appearance.needs_reopening(batch):
+                await self._leave(self._segment)
+            await self._write(batch)
         self._sound = True
 
     async def commit(self) -> None:
         """Wait for all rows to be in the file, and sync it."""
         self._begin()
         if self._segment is not None:
-            await self._segment.commit()
+            async with self._tried():
+                await self._segment.commit()
         self._progress.commit()
-        if self._segment is not None and self._segment.size >= MAX_SEGMENT_BYTES:
-            await self._leave(self._segment)
+        self._records.clear()
+        await self._go_on()
         self._sound = True
 
     async def conclude(self, ending: Ending) -> None:
@@ -154,6 +160,7 @@ class WandbRun(RunSink, Idle):
         if not self._appearance.says(said) or self._owes(EXIT_CODES[ending.state]):
             await self._write(Batch(ours=said, last=Row({}, ending.time, [])))
             await self._end(EXIT_CODES[ending.state])
+            await self._go_on()
         self._sound = True
 
     async def close(self) -> None:
@@ -185,11 +192,12 @@ class WandbRun(RunSink, Idle):
                 await self._segment.leave()
         except WorkerError:
             if self._segment is not None:
-                self._segment.host.kill()
+                self._segment.host.kill(Death.HUNG)
             with suppress(WorkerError):  # whoever opens the run again asks the same, and tells
-                await self._hosts.settled()
+                await self._hosts.settled(self._name)
         finally:
             self._segment = None
+            await self._hosts.leave(self._name)
 
     async def _show_end(self) -> None:
         if self._segment is None:
@@ -199,6 +207,7 @@ class WandbRun(RunSink, Idle):
     def _at_rest(self) -> bool:
         """Whether all is in the file, and the run goes on."""
         at_rest = self._segment is not None and self._segment.host.alive and self.code is None
+        at_rest = at_rest and not self._hosts.is_alone(self._name)
         return at_rest and self._progress.written == self._progress.committed
 
     def _begin(self) -> None:
@@ -233,7 +242,7 @@ class WandbRun(RunSink, Idle):
             self._listener({**said, **news})
 
     async def _open(self, found: Recovered) -> Segment:
-        host = await self._hosts.host()
+        host = await self._hosts.host(self._name)
         await self._note(host)
         reached(Point.FILE_OPENING)
         said = {**self.whole, "dir": str(self._hosts.place)}
@@ -256,8 +265,28 @@ class WandbRun(RunSink, Idle):
         await self._segment.finish(code)
         self._segment = self._found = None
         self._exit = code
+        await self._hosts.leave(self._name)
 
     async def _leave(self, segment: Segment) -> None:
         """Close the segment that is open, so that the next write begins another."""
         await segment.leave()
         self._segment = self._found = None
+        await self._hosts.leave(self._name)
+
+    async def _go_on(self) -> None:
+        """Close a segment that is full, or that is in a host which the run needs for itself no longer."""
+        back = self._hosts.passed(self._name, self._progress.committed)
+        if self._segment is not None and (back or self._segment.size >= MAX_SEGMENT_BYTES):
+            await self._leave(self._segment)
+
+    @asynccontextmanager
+    async def _tried(self) -> AsyncIterator[None]:
+        """Work on a batch; one that ends the client again and again, where the run is alone, is refused."""
+        try:
+            yield
+        except (HostGone, HostHangs, RowsMissing) as error:
+            why = await self._hosts.convicts(self._name, self._records)
+            if why is not None:
+                msg = f"W&B's client goes on without it, and not with it: {why or error}"
+                raise BatchRefused(msg) from error
+            raise

@@ -59,8 +59,13 @@ class Segment:
             SinkUnavailable: the client did not do it.
         """
         run = str(said["id"])
-        path = Path(await host.request(Operation.OPEN, run, said))
-        await in_thread(_sync_folders, path)
+        host.begins(run)
+        try:
+            path = Path(await host.request(Operation.OPEN, run, said))
+            await in_thread(_sync_folders, path)
+        except BaseException:  # a cancellation too: it is not open
+            host.rests(run)
+            raise
         return cls(host, run, path, index, next_row)
 
     @property
@@ -78,6 +83,7 @@ class Segment:
         Raises:
             SinkUnavailable: the client did not take it.
         """
+        self.host.begins(self._run)
         rows = [self._row(row) for row in batch.rows]
         last = [] if batch.last is None else [self._row(batch.last)]
         said = {**beside, "rows": rows, "summary": batch.summary, "last": last}
@@ -100,6 +106,7 @@ class Segment:
         """
         await self._come(lambda: self._seen >= self._next)
         await in_thread(self._sync)
+        self.host.rests(self._run)
 
     async def finish(self, code: int) -> None:
         """End the run with an exit code; durable on return.
@@ -108,9 +115,11 @@ class Segment:
             SinkUnavailable: it did not come into the file.
         """
         self._closing = True
+        self.host.begins(self._run)
         await to_the_end(self.host.request(Operation.FINISH, self._run, code))
         await self._come(lambda: self._ended and self._seen >= self._next)
         await in_thread(self._sync)
+        self.host.rests(self._run)
 
     async def leave(self) -> None:
         """Close it without an exit code; nothing is written to the file after the return.
@@ -122,8 +131,10 @@ class Segment:
             msg = f"{self.path}: the client was asked to end it, and whether it has is not known"
             raise RowsMissing(msg)
         self._closing = True
+        self.host.begins(self._run)
         taken = await to_the_end(self.host.request(Operation.LEAVE, self._run, None))  # of a batch that failed, a part
         await self._come(lambda: self._seen >= taken)
+        self.host.rests(self._run)
 
     def _row(self, row: Row) -> tuple[int, dict[str, Any]]:
         number = self._next

@@ -92,7 +92,7 @@ class WandbSink(Sink):
         self._settings = settings
         self._lock: PartitionLock | None = None
         self._note: PartitionNote | None = None
-        self._noted: HostProcess | None = None
+        self._noted: WeakSet[HostProcess] = WeakSet()
         self._noting = asyncio.Lock()
         self._idle: IdleRuns[WandbRun] = IdleRuns()
         self._runs: WeakSet[WandbRun] = WeakSet()
@@ -170,7 +170,8 @@ class WandbSink(Sink):
                 await in_thread(lock.release)
 
     async def _release(self, hosts: Hosts) -> None:
-        note, self._note, self._noted = self._note, None, None
+        note, self._note = self._note, None
+        self._noted.clear()
         with suppress(SinkUnavailable):  # then the note stays, and the next owner waits for what still writes
             await hosts.release()
             await hosts.settled()
@@ -179,9 +180,9 @@ class WandbSink(Sink):
 
     async def _write_note(self, host: HostProcess) -> None:
         async with self._noting:
-            if self._note is not None and self._noted is not host:
-                await in_thread(self._note.write, host.lock.path)
-                self._noted = host
+            if self._note is not None and host not in self._noted:
+                await in_thread(self._note.add, host.lock.path)
+                self._noted.add(host)
 
     def _take(self, partition: int) -> None:
         # Noted here and not behind the await: a cancellation in between would leave the lock to nobody.

@@ -181,7 +181,8 @@ class Uploader:
 
     async def _open(self, whole: Mapping[str, Any]) -> Session:
         # Noted here and not behind the await: a cancellation in between would leave it open to nobody.
-        self._session = await Session.open(await self._hosts.host(), self._hosts.place, whole, ends=False)
+        host = await self._hosts.host(self._run)
+        self._session = await Session.open(host, self._hosts.place, whole, ends=False)
         self._upload = Upload(self._ask, UploadLog(self._session.folder), self._handed)
         return self._session
 
@@ -196,7 +197,7 @@ class Uploader:
             await to_the_end(self._finish(session, 0))
 
     async def _show(self, code: int, whole: Mapping[str, Any]) -> None:
-        session = await Session.open(await self._hosts.host(), self._hosts.place, whole, ends=True)
+        session = await Session.open(await self._hosts.host(self._run), self._hosts.place, whole, ends=True)
         await self._finish(session, code)
 
     async def _finish(self, session: Session, code: int) -> None:
