@@ -20,7 +20,7 @@ from sitewire.collectors.settings import Settings
 from sitewire.collectors.spool.directory import discover
 from sitewire.collectors.spool.reader import SpoolReader
 from sitewire.deploy.accounting import RunRow
-from sitewire.deploy.cli.main import COMMANDS, parser
+from sitewire.deploy.cli.program import COMMANDS, parser
 from sitewire.deploy.run_state import RunState
 from sitewire.schemas.hole import HoleName
 from sitewire.schemas.record import Kind
