@@ -8,6 +8,7 @@ from nats.aio.client import Client
 
 from sitewire.broker_config.bucket import Bucket
 from sitewire.broker_config.names import LEASES_BUCKET, PARTITIONS, consumer_name
+from sitewire.workers.outage import TAKES_NOTHING
 from sitewire.workers.ownership.view import View, read_view
 
 
@@ -40,11 +41,14 @@ class PartitionHealth:
         number: which.
         worker: the id of its owner; empty if nobody has it.
         trouble: why its owner cannot work on it; empty if it can.
+        place_down: the trouble is that its place takes nothing, as its owner says of the route: its other partitions
+            of the route have the same.
     """
 
     number: int
     worker: str
     trouble: str
+    place_down: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class Workforce:
 
     def partitions(self, route: str) -> tuple[PartitionHealth, ...]:
         """Return who works on each partition of a route."""
-        return tuple(self._partition(number, consumer_name(route, number)) for number in range(PARTITIONS))
+        return tuple(self._partition(route, number) for number in range(PARTITIONS))
 
     def outages(self, route: str) -> tuple[OutageHealth, ...]:
         """Return which workers find that a route's place takes nothing, who has for longest first."""
@@ -86,9 +90,16 @@ class Workforce:
         ]
         return tuple(sorted(found, key=lambda outage: outage.since))
 
-    def _partition(self, number: int, unit: str) -> PartitionHealth:
+    def _partition(self, route: str, number: int) -> PartitionHealth:
+        unit = consumer_name(route, number)
         owner = self.view.owner(unit)
-        return PartitionHealth(number, owner or "", self.view.units[unit].trouble if owner is not None else "")
+        if owner is None:
+            return PartitionHealth(number, "", "")
+        trouble, outage = self.view.units[unit].trouble, self.view.workers[owner].outages.get(route)
+        if outage is not None and (not trouble or trouble.startswith(TAKES_NOTHING)):
+            # Some have met it, with an error each, others wait for their turn to try.
+            return PartitionHealth(number, owner, TAKES_NOTHING + outage.why, place_down=True)
+        return PartitionHealth(number, owner, trouble)
 
 
 async def read_workers(client: Client) -> Workforce:

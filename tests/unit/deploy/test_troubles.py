@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sitewire.broker_config.names import PARTITIONS, consumer_name
 from sitewire.deploy.cli.troubles import outages, troubles
-from sitewire.deploy.workforce import OutageHealth, PartitionHealth
+from sitewire.deploy.workforce import OutageHealth, PartitionHealth, Workforce
+from sitewire.workers.outage import TAKES_NOTHING, Outage
+from sitewire.workers.ownership.lease import UnitLease, WorkerLease
+from sitewire.workers.ownership.view import View
 
 FIRST = "2026-01-31T09:00:01+00:00"
 
@@ -63,3 +67,21 @@ def test_a_place_that_is_being_tried_says_so() -> None:
     one = OutageHealth("w1", "process 41 on vm", 965.0, "connection refused", 999.0)
     (line,) = outages([("hq", "mlflow:x", (one,))], 1000.0)
     assert line == "hq: mlflow:x takes nothing since 35 s (process 41 on vm): connection refused; tried now"
+
+
+def test_all_partitions_of_a_route_whose_place_takes_nothing_say_so_alike_and_one_line_tells_it() -> None:
+    down = Outage(965.0, "connection refused", 1004.0)
+    texts = {0: f"{TAKES_NOTHING}timed out", 1: f"{TAKES_NOTHING}connection refused", 2: "no consumer"}
+    units = {consumer_name("hq", number): UnitLease("w", 1.0, texts.get(number, "")) for number in range(PARTITIONS)}
+    view = View({"w": WorkerLease("vm", 41, outages={"hq": down})}, units, {})
+    found = Workforce((), view).partitions("hq")
+    other = found[2]
+    assert {item.trouble for item in found if item is not other} == {f"{TAKES_NOTHING}connection refused"}
+    assert [item.trouble for item in found if not item.place_down] == ["no consumer"]
+    assert troubles(("hq", item) for item in found) == ["hq p2: no consumer"]
+
+
+def test_a_place_that_only_some_have_found_down_is_their_trouble_until_the_worker_says_it_of_the_route() -> None:
+    units = {consumer_name("hq", 0): UnitLease("w", 1.0, f"{TAKES_NOTHING}refused")}
+    found = Workforce((), View({"w": WorkerLease("vm", 41)}, units, {})).partitions("hq")
+    assert troubles(("hq", item) for item in found) == [f"hq p0: {TAKES_NOTHING}refused"]

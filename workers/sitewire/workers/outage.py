@@ -9,6 +9,9 @@ MOST_WHY: Final = 200  # characters; an error's text can hold a whole page of a 
 MOST_ROUTES: Final = 16
 """Routes of a worker of which it is said: the worker's key has to stay small whatever trackers answer."""
 
+TAKES_NOTHING: Final = "its place takes nothing: "
+"""How the trouble of a unit begins that is its place's: what a worker says of the place itself says it as well."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outage:

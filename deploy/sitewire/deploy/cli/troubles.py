@@ -16,12 +16,14 @@ _PROCESS: Final = "held by process "
 def troubles(partitions: Iterable[tuple[str, PartitionHealth]]) -> list[str]:
     """Return a line for each trouble; those that differ only in route, partition and time are one.
 
+    That a place takes nothing is for ``outages`` to say.
+
     Args:
         partitions: with the names of their routes, those without trouble too.
     """
     groups: dict[str, list[tuple[str, PartitionHealth]]] = {}
     for route, partition in partitions:
-        if partition.trouble:
+        if partition.trouble and not partition.place_down:
             groups.setdefault(_holder(partition.trouble), []).append((route, partition))
     return [_line(what, group) for what, group in groups.items()]
 

@@ -12,6 +12,7 @@ from sitewire.broker_config.backoff import Backoff
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import BrokerError
 from sitewire.workers.errors import MissingExtra, Permanent, PlaceDown, WorkerError
+from sitewire.workers.outage import TAKES_NOTHING
 from sitewire.workers.ownership.claim import Claim
 from sitewire.workers.ownership.member import LEAVE_TIMEOUT, Membership
 from sitewire.workers.ownership.said import SaidOnce
@@ -104,9 +105,12 @@ class Tenure:
         if not isinstance(error, WorkerError | BrokerError):
             _logger.error("%s: unexpected", self._unit.title, exc_info=error)
         title = self._unit.title
-        if not isinstance(error, PlaceDown):  # which is said of the place
+        text = str(error) or repr(error)
+        if isinstance(error, PlaceDown):  # which is logged as the place's
+            text = TAKES_NOTHING + text
+        else:
             self._said.warn(title, f"{title}: {error}", "trying again until that is mended")
-        self._failed, self._part = (str(error) or repr(error))[:MOST_TEXT], ""
+        self._failed, self._part = text[:MOST_TEXT], ""
         self._changed()  # whatever it was, the lease may be lost
 
     def _ends_all(self, error: Exception) -> bool:
