@@ -60,7 +60,8 @@ def sync(standin: StandIn, *segments: Path, again: bool = False) -> str:
     options = ["--include-synced"] if again else []
     command = [str(_SCRIPT), "sync", *options, *map(str, segments)]
     environment = _environment(standin)
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    here = segments[0].parents[1]  # it writes its log into the current directory
+    done = subprocess.run(command, env=environment, cwd=here, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return done.stderr
 
