@@ -25,6 +25,7 @@ from sitewire.collectors.series import Places, below
 from sitewire.collectors.uncollected import Uncollected
 from sitewire.collectors.values import Scalar, Step
 from sitewire.schemas.record import Kind
+from sitewire.schemas.series import unnamed
 
 _default: Final[dict[str, Run]] = {}
 """The run of the writers that were given none, once there is one."""
@@ -140,13 +141,14 @@ class SummaryWriter(Uncollected):
             hparam_dict: parameters; see ``Run.log_hparams``.
             metric_dict: numbers by name.
             hparam_domain_discrete: not recorded; tensorboardX has ``name`` in this place.
-            run_name: of the series; the time by default, as the originals do.
+            run_name: of the series. Without one it is the time, and says that nobody has named it: only
+                TensorBoard shows it then.
             global_step: of the metrics.
             name: tensorboardX's name of ``run_name``.
         """
         third = hparam_domain_discrete if isinstance(hparam_domain_discrete, str) else None
         at = time.time()
-        series = below(self._series, str(run_name or name or third or at))
+        series = below(self._series, str(run_name or name or third or unnamed(at)))
         self._append(Kind.HPARAMS, "hparams", {"params": hparam_dict, "metrics": metric_dict}, None, at, series)
         for tag, value in self._pairs(metric_dict):
             self._append(Kind.SCALAR, tag, value, global_step, at, series)

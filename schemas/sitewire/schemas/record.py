@@ -80,6 +80,7 @@ class Record(NamedTuple):
         epoch: epoch, if the trainer said so.
         context: ``train``, ``validation``, ... if the trainer said so.
         series: sub-directory of the run: a second ``SummaryWriter``, or one line of ``add_scalars``.
+            Its last part may say that nobody has named it; see ``series``.
     """
 
     kind: Kind

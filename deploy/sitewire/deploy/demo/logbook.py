@@ -1,7 +1,7 @@
 """How a site logs: in the syntax that its people are used to, each as its own guide shows it.
 
-What a trainer would write is in the classes' methods, a line or two each. In each syntax the names are the same, so that
-sites are comparable in every tracker.
+What a trainer would write is in the classes' methods, a line or two each. The names are the same in each syntax: so
+sites can be compared in every tracker.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sitewire.schemas.record import Kind, Record
+from sitewire.schemas.series import named
 
 NAME: Final = "name"
 NOTES: Final = "notes"
@@ -29,6 +30,12 @@ def shown_step(record: Record) -> int | None:
 def shown_name(record: Record) -> str:
     """Return the name with its context before it, ``validation/loss``: two contexts are two curves."""
     return record.name if record.context is None else f"{record.context}/{record.name}"
+
+
+def full_name(record: Record) -> str:
+    """Return the name with its series and context before it, for a tracker that has no folders."""
+    series = named(record.series)
+    return shown_name(record) if series is None else f"{series}/{shown_name(record)}"
 
 
 def renamed(record: Record) -> tuple[str, str] | None:

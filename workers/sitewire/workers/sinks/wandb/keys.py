@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from sitewire.schemas.record import Record
-from sitewire.workers.sinks.appearance import shown_name
+from sitewire.workers.sinks.appearance import full_name
 
 STEP: Final = "sitewire/step"
 ROUND: Final = "sitewire/round"
@@ -24,8 +24,7 @@ _RESERVED: Final = re.compile(r"~*(?:_|sitewire(?:/|\Z)|\\\Z)", re.DOTALL)
 
 def key_of(record: Record) -> str:
     """Return the key of a record: series and context before its name. Two names have two keys."""
-    name = shown_name(record)
-    return free(name if record.series is None else f"{record.series}/{name}")
+    return free(full_name(record))
 
 
 def free(name: str) -> str:
