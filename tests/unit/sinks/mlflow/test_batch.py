@@ -18,6 +18,7 @@ from mlflow.utils.validation import (
 from sitewire.schemas.hole import Hole, HoleName
 from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.record import Kind, Record
+from sitewire.schemas.subject import RunKey
 from sitewire.workers.errors import OutOfOrder, PlaceUnreadable
 from sitewire.workers.sinks.contract import Delivery, Outcome
 from sitewire.workers.sinks.mlflow.batch import Batch
@@ -54,7 +55,7 @@ RECORDS = st.one_of(
 def requests_of(deliveries: list[Delivery], most: int | None = None) -> tuple[list[Request], Progress]:
     progress = Progress({})
     batch = Batch(Known(EMPTY), progress, most)
-    writer = Writer(batch, {})
+    writer = Writer(batch, RunKey("clinic", "job"))
     for delivery in deliveries:
         batch.take(delivery, writer.write)
     return list(batch.finish()), progress

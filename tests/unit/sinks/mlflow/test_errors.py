@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import json
+import sqlite3
 from email.utils import formatdate
 from pathlib import Path
 from time import time
@@ -77,6 +79,18 @@ def test_an_unknown_code_is_never_the_records_fault() -> None:
 )
 def test_the_text_decides_where_the_code_does_not(code: str, text: str, kind: type[WorkerError]) -> None:
     assert type(from_code(code, text)) is kind
+
+
+def test_a_databases_own_words_are_repeated_and_its_statement_is_not() -> None:
+    original = sqlite3.OperationalError("no such table: tags")
+    error = sqlalchemy.exc.OperationalError('SELECT "key" FROM tags', {"a": "secret"}, original, code="e3q8")
+    with pytest.raises(PlaceDown) as caught, mlflow_errors_as_ours(URL):
+        raise error
+    assert str(caught.value) == f"{URL}: OperationalError: (sqlite3.OperationalError) no such table: tags"
+    over_http = from_answer(
+        _answer(503, f'{{"error_code": "TEMPORARILY_UNAVAILABLE", "message": {json.dumps(str(error))}}}'), URL
+    )
+    assert str(over_http) == "MLflow: TEMPORARILY_UNAVAILABLE: (sqlite3.OperationalError) no such table: tags"
 
 
 def test_every_error_of_the_http_client_says_that_the_place_is_down() -> None:

@@ -14,8 +14,9 @@ from sitewire.schemas.subject import RunKey
 from sitewire.workers.point import Point, reached
 from sitewire.workers.sinks.claims import Claims
 from sitewire.workers.sinks.mlflow.errors import NotThere
+from sitewire.workers.sinks.mlflow.names import storable
 from sitewire.workers.sinks.mlflow.place import Place
-from sitewire.workers.sinks.mlflow.tracked import KEY_TAG, RUN_TAG, SITE_TAG, NewRun, Tracked
+from sitewire.workers.sinks.mlflow.tracked import KEY_TAG, RUN_TAG, SITE_TAG, NewRun, Tracked, saying
 
 
 class Creation:
@@ -60,7 +61,7 @@ class Creation:
             if run is not None:
                 return run
             # Who is not the first finds another run in the next turn, and deletes this one there.
-            await self._claims.claim(name, await self._candidate(name, new), claimed)
+            await self._claims.claim(name, await self.candidate(name, new), claimed)
 
     async def _claimed(self, name: str, experiment: str) -> tuple[str | None, Tracked | None]:
         """Return what is claimed, and the run of that id, if the tracker has it."""
@@ -72,20 +73,31 @@ class Creation:
         except NotThere:
             return run_id, None
         if not run.deleted:
-            await self._place.call(self._delete_others, name, run, experiment)
+            await self._place.call(self.delete_others, name, run, experiment)
         return run_id, run
 
-    async def _candidate(self, name: str, new: NewRun) -> str:
-        """Return a run that nobody has claimed yet: one whose creator has died in between, or a new one."""
+    async def candidate(self, name: str, new: NewRun) -> str:
+        """Return a run that nobody has claimed yet: one whose creator has died in between, or a new one.
+
+        Raises:
+            WorkerError: whether there is one now is not known. Doing it again is harmless.
+        """
         experiment = await self._place.call(self._place.tracker.experiment, new.experiment)
         left = await self._place.call(self._bearers, name, experiment)
         if left:
-            return min(left, key=_age).id
+            return await self._place.call(self._brought_up, min(left, key=_age), new)
         made = await self._place.call(
             self._place.tracker.create, replace(new, tags={**new.tags, KEY_TAG: name}), experiment
         )
         reached(Point.RUN_CREATED)
         return made
+
+    def _brought_up(self, left: Tracked, new: NewRun) -> str:
+        """Return the id of a run that was left, once it says what a new one would."""
+        for tag, value in new.tags.items():
+            if left.tags.get(tag) != storable(value):
+                self._place.tracker.log(left.id, saying(tag, value))
+        return left.id
 
     def _bearers(self, name: str, experiment: str) -> list[Tracked]:
         return list(self._place.tracker.find([experiment], KEY_TAG, name))
@@ -94,10 +106,10 @@ class Creation:
         there = self._place.tracker.experiment_there(experiment)
         return [] if there is None else self._bearers(name, there)
 
-    def _delete_others(self, name: str, run: Tracked, experiment: str) -> None:
+    def delete_others(self, name: str, run: Tracked, experiment: str) -> None:
         """Delete what bears the name, is not claimed, and was never written to.
 
-        It is in the run's experiment, or in that of who asks: the sites of a job may log to several.
+        What that is lies in the run's experiment, or in that of who asks: the sites of a job may log to several.
         """
         ours = self._place.tracker.experiment_there(experiment)
         experiments = {run.experiment_id} if ours is None else {run.experiment_id, ours}

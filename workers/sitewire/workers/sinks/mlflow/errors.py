@@ -27,7 +27,7 @@ from mlflow.exceptions import MlflowException
 
 from sitewire.workers.errors import BatchRefused, PlaceDown, Temporary, Throttled, WorkerError, from_os_error
 
-MOST_SAID: Final = 400  # characters of what MLflow says: an SQL error repeats the statement
+MOST_SAID: Final = 400  # characters of what MLflow says
 
 LOG_IN: Final = "look at token_file, or username and password_file"
 NO_RIGHT: Final = "PERMISSION_DENIED"
@@ -139,13 +139,16 @@ def from_code(code: str, text: str) -> WorkerError:
     return CODES.get(code, _place)(f"MLflow: {code}: {shortened(text)}")
 
 
+_STATEMENT: Final = re.compile(r"\s*(?:\[SQL: |\(Background on this error at: ).*", re.DOTALL)
+"""What SQLAlchemy puts behind a database's own words: the statement, its parameters, and a link."""
+
 _TITLE: Final = re.compile(r"<title>(.*?)</title>", re.DOTALL | re.IGNORECASE)
 
 
 def shortened(text: str) -> str:
     """Return what is worth reading of an error's text."""
     page = _TITLE.search(text)  # somebody else's: a proxy's, or the wrong server's
-    plain = " ".join((page[1] if page else text).split())
+    plain = " ".join((page[1] if page else _STATEMENT.sub("", text)).split())
     return plain if len(plain) <= MOST_SAID else f"{plain[:MOST_SAID]}..."
 
 

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sitewire.schemas.record import Kind, Record
-from sitewire.workers.sinks.appearance import NAME, NOTES, renamed, shown_name, shown_step
+from sitewire.schemas.subject import RunKey
+from sitewire.workers.sinks.appearance import NAME, NOTES, full_name, renamed, shown_step
 from sitewire.workers.sinks.mlflow.batch import Batch
 from sitewire.workers.sinks.mlflow.names import file_path, step_path, storable, written_name, written_tag
-from sitewire.workers.sinks.mlflow.tracked import NAME_TAG, NOTE_TAG, PARENT_TAG
+from sitewire.workers.sinks.mlflow.nesting import place_of
+from sitewire.workers.sinks.mlflow.tracked import NAME_TAG, NOTE_TAG, PLACE_TAG
 
 LONGEST_PARAM: Final = 6000
 """Characters of a param's value; MLflow cuts longer ones, and says so only in its own log."""
@@ -30,12 +32,12 @@ class Writer:
 
     Args:
         batch: of one run.
-        parents: MLflow's ids of the runs that this one is nested in, by what its beginning says: a run's id, or None.
+        key: that run.
     """
 
-    def __init__(self, batch: Batch, parents: Mapping[str | None, str]) -> None:
+    def __init__(self, batch: Batch, key: RunKey) -> None:
         self._batch = batch
-        self._parents = parents
+        self._key = key
         self._names: dict[str, str] = {}
         self._forms: Final[Mapping[Kind, Callable[[Record], None]]] = {
             Kind.SCALAR: self._scalar,
@@ -93,7 +95,8 @@ class Writer:
         for key, tag in _ABOUT.items():
             if said.get(key):
                 self._set_tag(tag, str(said[key]))
-        self._set_tag(PARENT_TAG, self._parents[parent_of(record)])
+        parent = said.get("parent")
+        self._set_tag(PLACE_TAG, place_of(self._key, str(parent) if parent else None))
 
     def _point(self, name: str, value: float, record: Record) -> None:
         self._batch.metric(self._written(name), value, milliseconds(record.time), shown_step(record) or 0)
@@ -134,20 +137,9 @@ class Writer:
             self._set_tag(tag, name)
 
 
-def full_name(record: Record) -> str:
-    """Return the name of a record with its series and context before it."""
-    return shown_name(record) if record.series is None else f"{record.series}/{shown_name(record)}"
-
-
 def milliseconds(time: float) -> int:
     """Return a time in seconds as MLflow has it."""
     return round(time * 1000)
-
-
-def parent_of(record: Record) -> str | None:
-    """Return what a beginning says of the run that its own is nested in: a run's id; None is the job's."""
-    parent = _any(record.value).get("parent")
-    return str(parent) if parent else None
 
 
 def _noticed(record: Record) -> None:

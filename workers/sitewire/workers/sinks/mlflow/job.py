@@ -1,4 +1,4 @@
-"""Where a run is nested: in a run that stands for its job, or in another run of its site."""
+"""The run that stands for a job: it stands as the job's sites do, which are nested in it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from sitewire.broker_config.cancellation import heed_cancellation
-from sitewire.schemas.subject import RunKey
-from sitewire.workers.sinks.mlflow.creation import Creation, claim_of_run, tags_of_run
 from sitewire.workers.sinks.mlflow.errors import NotThere
-from sitewire.workers.sinks.mlflow.names import storable
 from sitewire.workers.sinks.mlflow.place import Place
-from sitewire.workers.sinks.mlflow.request import Request
-from sitewire.workers.sinks.mlflow.tracked import PARENT_TAG, RUN_TAG, NewRun, Tracked
+from sitewire.workers.sinks.mlflow.tracked import PARENT_TAG, Tracked, saying
 
 RUNNING: Final = "RUNNING"
 FINISHED: Final = "FINISHED"
@@ -22,84 +18,46 @@ EXPERIMENT_PREFIX: Final = "sitewire.experiment."
 """Tags of a job's run: the further experiments that sites of it log to, by MLflow's id."""
 
 
-class Nesting:
-    """Finds and makes what a run is nested in.
+async def follow(place: Place, child: Tracked, experiment: str) -> None:
+    """Have the job's run stand as its sites do, of which one has just changed.
+
+    Two sites that end at once both look after their own change, and look again after they have written what they
+    saw. So whoever writes last has seen both.
 
     Args:
         place: open.
-        creation: of its runs.
-        key: the run.
-        experiment: the experiment's name.
+        child: what has changed; nothing is done if it is nested in no job's run.
+        experiment: that child's, by name.
     """
+    parent_id = child.tags.get(PARENT_TAG)
+    while parent_id is not None and await place.call(_follow, place, parent_id, child.experiment_id, experiment):
+        heed_cancellation()
 
-    def __init__(self, place: Place, creation: Creation, key: RunKey, experiment: str) -> None:
-        self._place = place
-        self._creation = creation
-        self._key = key
-        self._experiment = experiment
 
-    async def parent(self, run: str | None, start: int) -> str:
-        """Return MLflow's id of the run that this one is nested in, and make that if it is not there.
-
-        Args:
-            run: of the same site; None is the job's own.
-            start: of that one, if it is made; milliseconds since the epoch.
-
-        Raises:
-            WorkerError, BrokerError: it is not known.
-        """
-        if run is None or run == self._key.run:
-            name, new = f"job.{self._key.tokens[1]}", NewRun(self._experiment, self._key.run, start, self._job_tags)
-        else:
-            key = RunKey(self._key.site, run)
-            name, new = claim_of_run(key), NewRun(self._experiment, key.site, start, tags_of_run(key))
-        # In the bin or not: somebody who deletes a job's run has not meant its sites.
-        return (await self._creation.make(name, new)).id
-
-    @property
-    def _job_tags(self) -> dict[str, str]:
-        return {RUN_TAG: self._key.run}
-
-    async def follow(self, child: Tracked) -> None:
-        """Have the job's run stand as its sites do, of which one has just changed.
-
-        Two sites that end at once both look after their own change, and look again after they have written what they
-        saw. So whoever writes last has seen both.
-        """
-        parent_id = child.tags.get(PARENT_TAG)
-        while parent_id is not None and await self._place.call(self._follow, parent_id, child.experiment_id):
-            heed_cancellation()
-
-    def _follow(self, parent_id: str, experiment: str) -> bool:
-        """Have it stand as its sites do now; whether something was written, and is to be looked at again."""
-        tracker = self._place.tracker
-        try:
-            parent = tracker.get(parent_id)
-        except NotThere:
-            return False
-        if parent.deleted or parent.of_a_site:
-            return False
-        experiments = _experiments(parent)
-        if experiment not in experiments:
-            tracker.log(parent_id, _says(f"{EXPERIMENT_PREFIX}{experiment}", self._experiment))
-            return True
-        wanted = standing(list(tracker.find(experiments, PARENT_TAG, parent_id)))
-        if wanted[0] == parent.status and wanted[1] in (None, parent.end):
-            return False
-        tracker.update(parent_id, *wanted)
+def _follow(place: Place, parent_id: str, experiment_id: str, experiment: str) -> bool:
+    """Have it stand as its sites do now; whether something was written, and is to be looked at again."""
+    tracker = place.tracker
+    try:
+        parent = tracker.get(parent_id)
+    except NotThere:
+        return False
+    if parent.deleted or parent.of_a_site:
+        return False
+    experiments = _experiments(parent)
+    if experiment_id not in experiments:
+        tracker.log(parent_id, saying(f"{EXPERIMENT_PREFIX}{experiment_id}", experiment))
         return True
+    wanted = standing(list(tracker.find(experiments, PARENT_TAG, parent_id)))
+    if wanted[0] == parent.status and wanted[1] in (None, parent.end):
+        return False
+    tracker.update(parent_id, *wanted)
+    return True
 
 
 def _experiments(parent: Tracked) -> list[str]:
     """Return the experiments that a job's sites are in: its own, and those that its tags name."""
     others = [tag.removeprefix(EXPERIMENT_PREFIX) for tag in parent.tags if tag.startswith(EXPERIMENT_PREFIX)]
     return [parent.experiment_id, *others]
-
-
-def _says(tag: str, value: str) -> Request:
-    request = Request()
-    request.tags[tag] = storable(value)
-    return request
 
 
 def standing(sites: Sequence[Tracked]) -> tuple[str, int | None]:

@@ -19,14 +19,14 @@ from sitewire.workers.sinks.mlflow.batch import Batch
 from sitewire.workers.sinks.mlflow.creation import Creation, claim_of_run, tags_of_run
 from sitewire.workers.sinks.mlflow.ending import ENDING_TAG, STATUS, encode_ending, end_time
 from sitewire.workers.sinks.mlflow.errors import RunDeleted
-from sitewire.workers.sinks.mlflow.forms import Writer, milliseconds, parent_of
-from sitewire.workers.sinks.mlflow.job import Nesting
+from sitewire.workers.sinks.mlflow.forms import Writer, milliseconds
 from sitewire.workers.sinks.mlflow.known import Known
 from sitewire.workers.sinks.mlflow.mending import mending
+from sitewire.workers.sinks.mlflow.nesting import Nesting
 from sitewire.workers.sinks.mlflow.place import Place
 from sitewire.workers.sinks.mlflow.positions import read_positions
 from sitewire.workers.sinks.mlflow.request import Request
-from sitewire.workers.sinks.mlflow.tracked import PARENT_TAG, NewRun, Tracked
+from sitewire.workers.sinks.mlflow.tracked import PARENT_TAG, PLACE_TAG, NewRun, Tracked
 from sitewire.workers.sinks.progress import Progress
 
 
@@ -39,7 +39,7 @@ class MlflowRun(RunSink):
     def __init__(self, place: Place, claims: Claims, key: RunKey, experiment: str, found: Tracked | None) -> None:
         self._place = place
         self._creation = Creation(place, claims)
-        self._nesting = Nesting(place, self._creation, key, experiment)
+        self._nesting = Nesting(place, claims, key, experiment)
         self._key = key
         self._experiment = experiment
         self._tracked = found
@@ -60,7 +60,9 @@ class MlflowRun(RunSink):
         reached(Point.RUN_LISTED)
         if found is not None and found.deleted:
             raise RunDeleted(await place.call(place.tracker.restoring, found))
-        return cls(place, claims, key, experiment, found)
+        run = cls(place, claims, key, experiment, found)
+        await run._heal()
+        return run
 
     @property
     def positions(self) -> Mapping[StreamKey, Position]:
@@ -72,13 +74,15 @@ class MlflowRun(RunSink):
         self._begin()
         if deliveries:
             records = list(_delivered(deliveries))
+            new = self._tracked is None
             run, known = await self._made(records)
-            parents = await self._parents(records)
-            requests = await self._place.call(self._plan, known, deliveries, parents)
+            requests = await self._place.call(self._plan, known, deliveries)
             for number, request in enumerate(requests, 1):
                 await self._send(run, request, more=number < len(requests))
-            if parents:
-                await self._nesting.follow(_nested(run, known))
+            if any(record.kind is Kind.RUN_START for record in records):
+                await self._nest(run, known)
+            if new:
+                await self._nesting.adopt(run)
         self._sound = True
 
     async def commit(self) -> None:
@@ -94,11 +98,11 @@ class MlflowRun(RunSink):
         await self._place.call(self._mend, run.id, known)
         request = Request()
         request.tags[ENDING_TAG] = encode_ending(ending)
-        if PARENT_TAG not in known.tags:  # its beginning was lost
-            request.tags[PARENT_TAG] = known.tags[PARENT_TAG] = await self._nesting.parent(None, run.start)
         await self._place.call(self._place.tracker.log, run.id, request)
         await self._place.call(self._place.tracker.update, run.id, STATUS[ending.state], end_time(ending))
-        await self._nesting.follow(_nested(run, known))
+        # Behind its status: a site that makes the job's run just now sees it there.
+        await self._nest(run, known)
+        await self._nesting.adopt(run)
         self._sound = True
 
     async def close(self) -> None:
@@ -124,20 +128,20 @@ class MlflowRun(RunSink):
                 raise Temporary(msg)
         return self._tracked, self._known
 
-    async def _parents(self, records: Sequence[Record]) -> dict[str | None, str]:
-        """Return what the beginnings among the records say of what the run is nested in: MLflow's ids of that."""
-        starts = [record for record in records if record.kind is Kind.RUN_START]
-        return {
-            parent_of(record): await self._nesting.parent(parent_of(record), milliseconds(record.time))
-            for record in starts
-        }
+    async def _heal(self) -> None:
+        """Nest a run that is not, although its beginning has come: it was alone, or an owner has died in between."""
+        run, known = self._tracked, self._known
+        if run is not None and known is not None and PLACE_TAG in known.tags and PARENT_TAG not in known.tags:
+            await self._nest(run, known)
 
-    def _plan(
-        self, known: Known, deliveries: Sequence[Delivery], parents: Mapping[str | None, str]
-    ) -> Sequence[Request]:
+    async def _nest(self, run: Tracked, known: Known) -> None:
+        nested = await self._nesting.nest(replace(run, tags=known.tags))
+        known.tags.update(nested.tags)
+
+    def _plan(self, known: Known, deliveries: Sequence[Delivery]) -> Sequence[Request]:
         total = sum(len(item.stretch.records) for item in deliveries if isinstance(item.stretch, Span))
         batch = Batch(known, self._progress, -(-total // 2) or None if watched() else None)
-        writer = Writer(batch, parents)
+        writer = Writer(batch, self._key)
         for delivery in deliveries:
             batch.take(delivery, writer.write)
         return batch.finish()
@@ -163,7 +167,3 @@ def _delivered(deliveries: Sequence[Delivery]) -> Sequence[Record]:
         if isinstance(item.stretch, Span) and item.outcome is Outcome.DELIVERED
         for record in item.stretch.records
     ]
-
-
-def _nested(run: Tracked, known: Known) -> Tracked:
-    return replace(run, tags=known.tags)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sitewire.workers.sinks.mlflow.names import storable
 from sitewire.workers.sinks.mlflow.positions import is_position
+from sitewire.workers.sinks.mlflow.request import Request
 
 SITE_TAG = "sitewire.site"
 RUN_TAG = "sitewire.run"
 KEY_TAG = "sitewire.key"
 PARENT_TAG = "mlflow.parentRunId"
+PLACE_TAG = "sitewire.parent"
+FIRST_TAG = "sitewire.first"
 NAME_TAG = "mlflow.runName"
 NOTE_TAG = "mlflow.note.content"
 
@@ -50,6 +54,13 @@ class Tracked:
     def of_a_site(self) -> bool:
         """Whether it stands for a (site, run), and not for a job."""
         return SITE_TAG in self.tags
+
+
+def saying(tag: str, value: str) -> Request:
+    """Return a request that sets one tag."""
+    request = Request()
+    request.tags[tag] = storable(value)
+    return request
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,15 @@ class Tracker(ABC):
             found = self._named(name)
             return None if found is None else str(found.experiment_id)
 
+    def experiment_name(self, experiment_id: str) -> str:
+        """Return the name of an experiment that a run is in.
+
+        Raises:
+            NotThere: it is gone.
+        """
+        with self._asked():
+            return str(self._store.get_experiment(experiment_id).name)
+
     def restoring(self, run: Tracked) -> str:
         """Return what to say of a run that is in the bin."""
         try:
