@@ -26,11 +26,13 @@ from sitewire.broker_config.topology import route_start
 from sitewire.deploy.parked import read_parked
 from sitewire.deploy.run_state import Heard, RunState, run_state
 from sitewire.schemas.account import decode_account
+from sitewire.schemas.ending import EndingState
 from sitewire.schemas.errors import SchemaError
 from sitewire.schemas.hole import HoleName
 from sitewire.schemas.receipt import Position, Receipt, StreamKey, decode_receipt
 from sitewire.schemas.retry import RetryOf, retry_of
 from sitewire.schemas.subject import RunKey, Subject, parse_account_subject, parse_receipt_subject
+from sitewire.workers.endings import is_news, standing
 
 _EXPIRED: Final = str(HoleName.EXPIRED)
 _TORN: Final = str(HoleName.DAMAGED)
@@ -48,6 +50,7 @@ class RunRow:
         attempt: the number of the run's last attempt, from 1.
         parked: it failed while others went on, and is read again later: until then it is pending.
         parked_reason: what failed; empty if it is not parked.
+        untold: it has ended, and the tracker is not told so yet.
     """
 
     run: str
@@ -71,6 +74,7 @@ class RunRow:
     attempt: int = 1
     parked: bool = False
     parked_reason: str = ""
+    untold: bool = False
 
     @property
     def done(self) -> bool:
@@ -252,7 +256,13 @@ def make_row(
         unlisted=receipt.unlisted,
         refused_calls=sum(sum(item.account.refused.values()) for item in heard.values()),
         attempt=attempt,
+        untold=_untold(heard, receipt),
     )
+
+
+def _untold(heard: Mapping[str, Heard], receipt: Receipt) -> bool:
+    ending = standing({writer: item.account for writer, item in heard.items()}) if receipt.positions else None
+    return ending is not None and ending.state is not EndingState.RUNNING and is_news(ending, receipt.ending)
 
 
 def _holes(positions: Iterable[Position]) -> dict[str, int]:

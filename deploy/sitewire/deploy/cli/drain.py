@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sitewire.broker_config.model import Config
 
 LOOK_INTERVAL = 0.5  # seconds
+ENDS_PATIENCE = 10.0  # seconds that trackers have to be told of the ends of runs, once all records are there
 
 
 def add(commands: Commands) -> None:
@@ -69,10 +70,15 @@ async def drain(config: Config, timeout: float) -> list[str]:  # noqa: ASYNC109 
     left = ["nothing could be looked at in time"]
     try:
         async with asyncio.timeout(timeout):
-            began = time.monotonic()
-            while left := await _left(config):
+            began, ends_until = time.monotonic(), 0.0
+            while True:
+                left, untold = await _left(config)
+                # Whoever stops the worker now would leave runs that look as if they went on; no record depends on it.
+                ends_until = 0.0 if left else ends_until or time.monotonic() + ENDS_PATIENCE
+                if not left and (not untold or time.monotonic() >= ends_until):
+                    break
                 heed_cancellation()
-                _progress(left)
+                _progress(left or untold)
                 # A look reads all that waits in the spool: with gigabytes there, not twice a second.
                 await asyncio.sleep(max(LOOK_INTERVAL, 3 * (time.monotonic() - began)))
                 began = time.monotonic()
@@ -81,7 +87,8 @@ async def drain(config: Config, timeout: float) -> list[str]:  # noqa: ASYNC109 
     return left
 
 
-async def _left(config: Config) -> list[str]:
+async def _left(config: Config) -> tuple[list[str], list[str]]:
+    """Return what is on its way, and which ends of runs the trackers are not told of."""
     from sitewire.broker_config.errors import BrokerError
     from sitewire.collectors.publisher.sync import waiting
     from sitewire.deploy.errors import NothingSetUp
@@ -91,12 +98,13 @@ async def _left(config: Config) -> list[str]:
     left = [f"{here.records} records of {counted(here.writers, 'writer')} wait in {spool}"] if here.records else []
     left += here.unreadable
     try:
-        return left + await _on_its_way(config)
+        coming, untold = await _on_its_way(config)
     except (BrokerError, NothingSetUp) as error:
-        return [*left, str(error)]
+        return [*left, str(error)], []
+    return left + coming, untold
 
 
-async def _on_its_way(config: Config) -> list[str]:
+async def _on_its_way(config: Config) -> tuple[list[str], list[str]]:
     from sitewire.deploy.accounting import read_rows
     from sitewire.deploy.health import read_backlogs
 
@@ -117,8 +125,11 @@ async def _on_its_way(config: Config) -> list[str]:
     hint = "" if left else "; if that stays so, they cannot be read and wait for room in the dead letters: see the log"
     left += [f"{name}: {counted(count, 'message')} not acknowledged{hint}" for name, count in backlogs.items() if count]
     left += parked
+    untold = [
+        f"{row.route}: {row.run} of {row.site}: the tracker is told that it has ended" for row in rows if row.untold
+    ]
     # By itself a trouble keeps nothing: the partition may be an empty one.
-    return left + troubled if left else []
+    return (left + troubled if left else []), untold
 
 
 async def _troubled(client: Client, config: Config) -> list[str]:
