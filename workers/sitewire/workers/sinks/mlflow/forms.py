@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sitewire.schemas.record import Kind, Record
+from sitewire.schemas.renaming import What, renamed
 from sitewire.schemas.subject import RunKey
-from sitewire.workers.sinks.appearance import NAME, NOTES, full_name, renamed, shown_step
+from sitewire.workers.sinks.appearance import full_name, shown_step
 from sitewire.workers.sinks.mlflow.batch import Batch
 from sitewire.workers.sinks.mlflow.names import file_path, step_path, storable, written_name, written_tag
 from sitewire.workers.sinks.mlflow.nesting import place_of
@@ -22,7 +23,7 @@ LONGEST_NAME: Final = 250
 
 NAME_PREFIX: Final = "sitewire.name."
 PARAM_PREFIX: Final = "sitewire.param."
-_ABOUT: Final = {NAME: NAME_TAG, NOTES: NOTE_TAG}
+_ABOUT: Final[Mapping[What, str]] = {"name": NAME_TAG, "notes": NOTE_TAG}
 _SAID: Final = ("group", "job", "job_type", "host")
 """What a beginning says that is a tag of its own, ``sitewire.<key>``."""
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 from sitewire.schemas.envelope import Span
 from sitewire.schemas.receipt import StreamKey
 from sitewire.schemas.record import Kind, Record, RecordClass
+from sitewire.schemas.renaming import renamed
 from sitewire.workers.errors import BatchRefused
-from sitewire.workers.sinks.appearance import NAME, NOTES, renamed
 from sitewire.workers.sinks.contract import Delivery, Outcome
 from sitewire.workers.sinks.wandb.index import Slice, slice_of
 from sitewire.workers.sinks.wandb.keys import CONTEXT, EPOCH, MAX_TAG_CHARACTERS, ROUND, STEP, free, key_of
@@ -24,7 +24,7 @@ from sitewire.workers.sinks.wandb.keys import CONTEXT, EPOCH, MAX_TAG_CHARACTERS
 SHARED_SECONDS: Final = 0.001
 MAX_ROW_VALUES: Final = 500
 
-_LONGEST: Final[Mapping[str, int | None]] = {NAME: 128, "group": 128, "job_type": 64, NOTES: None}
+_LONGEST: Final[Mapping[str, int | None]] = {"name": 128, "group": 128, "job_type": 64, "notes": None}
 """What a beginning says that W&B has a place for, and how many characters of it W&B's service takes.
 
 The client takes more, and the service refuses the whole run then.
