@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from sitewire.deploy.cli.arguments import Commands, add_config, command
+from sitewire.deploy.cli.terminal import printable
 
 
 def add(commands: Commands) -> None:
@@ -17,11 +19,14 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Validate, and say what the file asks for."""
+    """Validate, say what the file asks for, and warn of what it needs that is not here."""
     from sitewire.broker_config.load import load_config
+    from sitewire.deploy.missing import missing
 
     config = load_config(options.config)
     print(f"{options.config}: valid; the broker is {config.broker.endpoint.place}")
     for route in config.routes:
         print(f"  {route.name}: {', '.join(route.subjects)} -> {route.sink.identity}")
+    for line in missing(config):
+        print(f"warning: {printable(line)}; that is needed where the worker runs", file=sys.stderr)
     return 0
