@@ -21,6 +21,7 @@ import pytest
 from sitewire.broker_config.load import load_config
 from sitewire.deploy.demo.books import differences
 from sitewire.deploy.demo.readers import read_points
+from sitewire.schemas.series import named
 from sitewire.schemas.subject import RunKey
 from support.hparams_page import python_provider, read_page
 
@@ -130,16 +131,14 @@ def test_each_syntax_arrives_in_each_tracker_with_settings_and_result(
     settings = {"rate": 0.02, "momentum": 0.9, "batch": 8.0, "alpha": 0.5}
     page = {name.split("/", 1)[1]: row for name, row in read_page(python_provider(out / "runs")).items()}
     # The first site's syntax has a session of its own, below the run.
-    assert {name: row.params for name, row in page.items()} == dict.fromkeys(
-        ("site-1/hparams", "site-2", "site-3", "site-4"), settings
-    )
+    assert {str(named(name)): row.params for name, row in page.items()} == dict.fromkeys(ORIGINS[1:], settings)
     assert {row.status for row in page.values()} == {"STATUS_SUCCESS"}
     with closing(sqlite3.connect(out / "mlflow.db")) as store:
-        rows = store.execute(
-            "select value from params join runs using (run_uuid) where params.key like '%rate'"
-        ).fetchall()
+        rows = store.execute("select value from params join runs using (run_uuid) where params.key = 'rate'").fetchall()
+        results = store.execute("select count(*) from metrics where key = 'accuracy'").fetchone()
         ends = store.execute("select status from runs where lifecycle_stage = 'active'").fetchall()
     assert rows == [("0.02",)] * 4
+    assert results == (4,)
     assert ends == [("FINISHED",)] * 6  # each site's, the server's, and the job's
     assert len(list((out / "wandb").glob("offline-run-*"))) == len(ORIGINS)
 
