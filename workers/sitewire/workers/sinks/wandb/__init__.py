@@ -4,8 +4,9 @@ Lives here: ``sink`` and ``run``, importable without the extra. What a run is in
 ``batch`` (records as rows), ``appearance`` (what is beside them), ``index`` (what rows carry). Files back to
 positions: ``framing``, ``protobuf``, ``records``, ``recovery``. The client: ``client`` and ``host`` run in a child,
 ``host_process``, ``hosts`` and ``protocol`` speak to it, ``segment`` is one opening of a run, ``idle`` keeps some open,
-``core_lock`` says who still writes. Online: ``online_run`` and ``uploader`` send the same files' rows by a second
-client, ``service`` asks what W&B has, ``upload`` notices that it takes no more. May be changed here: anything that
+``core_lock`` says who still writes. Runs that end the client: ``suspects``, ``solo_hosts``, ``probe``. Online:
+``online_run`` and ``uploader`` send the same files' rows by a second client, ``service`` asks what W&B has, ``upload``
+notices that it takes no more. May be changed here: anything that
 still reads files written before. May import: ``sitewire.schemas``, ``sitewire.workers``, msgpack; wandb in the host
 process only.
 """

@@ -85,7 +85,7 @@ class Hosts:
         self._suspects.passed(run, positions)
         return self.is_alone(run) and (run not in self._suspects or self._solo.wanted)
 
-    async def convicts(self, run: str, batch: Sequence[Indexes]) -> str | None:
+    async def convicts(self, run: str, batch: Sequence[Indexes], before: Mapping[str, Any]) -> str | None:
         """Look into a batch that has failed with the client; if it is to be refused (``suspects``), return why.
 
         Of a run that is not alone this does nothing. What is returned is for people, and perhaps empty.
@@ -93,6 +93,7 @@ class Hosts:
         Args:
             run: whose.
             batch: its records.
+            before: what was to be seen of the run beside its rows before the batch, as arguments of ``Operation.OPEN``.
 
         Raises:
             SinkUnavailable: the host still holds its lock, or no other can be started.
@@ -105,7 +106,8 @@ class Hosts:
         if host.death is Death.OUTSIDE:
             return None
         other = await self._solo.replace(run)
-        refused = self._suspects.died(run, host.death, batch, others_work=await self._works(other))
+        works = await self._works(other, before)
+        refused = self._suspects.died(run, host.death, batch, others_work=works)
         return host.words if refused else None
 
     async def settled(self, run: str | None = None) -> None:
@@ -136,9 +138,9 @@ class Hosts:
                 finally:
                     await self._end()
 
-    async def _works(self, host: HostProcess) -> bool:
+    async def _works(self, host: HostProcess, shown: Mapping[str, Any]) -> bool:
         try:
-            await probe(host, self.place)
+            await probe(host, self.place, shown)
         except SinkUnavailable:
             host.kill()
             return False

@@ -1,12 +1,16 @@
-"""Whether a host works at all: it is given a run of its own, one row of which has to come into its file."""
+"""Whether a host works at all: a run that shows what another one does is opened in it, and gets one row.
+
+What a run shows could end the client when it is opened, whatever the batch; then no record of the batch is to blame.
+"""
 
 from __future__ import annotations
 
 import secrets
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sitewire.workers.sinks.partition_lock import LOCK_FOLDER
 from sitewire.workers.sinks.threads import in_thread
@@ -20,17 +24,22 @@ _FOLDER: Final = Path(LOCK_FOLDER, "probes")
 """On the disk of the segments, and apart from them: ``wandb sync`` knows nothing of it."""
 
 
-async def probe(host: HostProcess, place: Path) -> None:
+async def probe(host: HostProcess, place: Path, shown: Mapping[str, Any]) -> None:
     """Return when the host has written a row, and has closed its segment; the segment is removed.
+
+    Args:
+        host: that lives.
+        place: the sink's directory.
+        shown: what is beside the row: arguments of ``Operation.OPEN``.
 
     Raises:
         SinkUnavailable: it has not.
     """
     folder = place / _FOLDER / secrets.token_hex(8)
-    said = {"dir": str(folder), "id": folder.name, "project": "probe", **Appearance.nothing, "summary": {}}
+    said = {**shown, "dir": str(folder), "id": folder.name, "project": "probe", "next_row": 0}
     try:
         await in_thread(folder.mkdir, parents=True)
-        segment = await Segment.open(host, {**said, "next_row": 0}, IndexWriter(1, {}), 0)
+        segment = await Segment.open(host, said, IndexWriter(1, {}), 0)
         await segment.write(Batch(last=Row({}, time.time(), [])), Appearance.nothing)
         await segment.commit()
         await segment.leave()

@@ -67,6 +67,7 @@ class WandbRun(RunSink, Idle):
         self._exit: int | None = None
         self._listener: Listener | None = None
         self._records: list[Indexes] = []
+        self._before: Mapping[str, Any] = {}
         self._sound = True
 
     @classmethod
@@ -227,6 +228,7 @@ class WandbRun(RunSink, Idle):
                 self._found = await in_thread(recover, self._hosts.place, self._name)
             self._appearance.recover(self._found.shown)
             self._exit = self._found.shown.exit
+            self._before = self.whole
         return self._found
 
     async def _write(self, batch: Batch) -> None:
@@ -285,7 +287,7 @@ class WandbRun(RunSink, Idle):
         try:
             yield
         except (HostGone, HostHangs, RowsMissing) as error:
-            why = await self._hosts.convicts(self._name, self._records)
+            why = await self._hosts.convicts(self._name, self._records, self._before)
             if why is not None:
                 msg = f"W&B's client goes on without it, and not with it: {why or error}"
                 raise BatchRefused(msg) from error

@@ -6,6 +6,7 @@ One that a suspect has left alive is kept for the next: to start one takes a sec
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
@@ -14,8 +15,11 @@ from sitewire.workers.errors import SinkUnavailable
 from sitewire.workers.sinks.threads import to_the_end
 from sitewire.workers.sinks.wandb.host_process import HostProcess
 
-MOST_ALONE: Final = 4
-"""Of a place; each takes about 150 MB with its core. More suspects take turns, in the order in which they came."""
+MOST_ALONE: Final = max(2, min(4, os.cpu_count() or 2))
+"""Of a place; to start one takes a core for a second or two, and the others wait for that on a small machine.
+
+More suspects take turns, in the order in which they came.
+"""
 
 
 class SoloHosts:

@@ -7,7 +7,8 @@ together. What becomes of a suspect:
 - Its batch goes through: it is no suspect any more, and is among the others from its next segment on. A run of which
   a record was refused stays alone for a while: the same name may come with every step.
 - Its own host ends, too. That *counts* if nothing else explains it: nobody was with it, nobody killed it from outside
-  (``Death``), and directly afterwards another host could be started and wrote a row of another segment (``probe``).
+  (``Death``), and directly afterwards another host could be started and wrote a row of another segment, which shows
+  what the run did before the batch (``probe``).
 - It counts, and the batch has several records: ``BatchRefused``, which has the caller halve it. That blames no record.
 - It counts, and the batch has one record: refused when that record has ended a host for the second time, or was in
   one that hung or ended for the fourth time: a slow disk can look like a hang. The caller makes it a dead letter.
