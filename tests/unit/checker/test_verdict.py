@@ -62,7 +62,16 @@ def with_another_name(story: Story) -> Story:
         (swapped_within_a_name, Verdict(31, 30, 30, 0, 0, 0, 4)),
         (with_another_name, Verdict(31, 30, 30, 0, 0, 1, 0)),
     ],
-    ids=str,
+    ids=[
+        "nothing",
+        "one more",
+        "the end missing",
+        "doubled",
+        "a value",
+        "names swapped",
+        "steps swapped",
+        "another name",
+    ],
 )
 def test_a_place_is_compared_point_by_point_with_what_was_logged(
     trainer: Trainer, tmp_path: Path, change: Callable[[Story], Story], expected: Verdict

@@ -134,7 +134,7 @@ def test_a_run_that_is_renamed_is_renamed(tag: str, text: str, info: dict[str, s
 
 
 def test_a_beginning_that_says_more_than_the_service_takes_is_cut_and_kept_whole_beside_it() -> None:
-    said = dict.fromkeys(("name", "group", "job_type", "notes"), "x" * 200)
+    said: dict[str, object] = dict.fromkeys(("name", "group", "job_type", "notes"), "x" * 200)
     batch = make_batch([span(RUN, 0, [Record(Kind.RUN_START, "run_start", said, BEGIN)])])
     assert {name: len(text) for name, text in batch.info.items()} == {
         "name": 128,
