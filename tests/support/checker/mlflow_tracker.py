@@ -31,8 +31,12 @@ _SECOND: Final = ("a second run", Point(0, 0.0, 0.0))
 
 @contextmanager
 def reading(database: Path) -> Iterator[sqlite3.Connection]:
-    """Open a database that others write to, without the right to change it."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as connection:
+    """Open a database that others write to, without the right to change it.
+
+    Not with ``mode=ro``: of a writer that was killed in a transaction, whoever looks next has to roll that back.
+    """
+    with closing(sqlite3.connect(f"file:{database}?mode=rw", uri=True, timeout=30)) as connection:
+        connection.execute("PRAGMA query_only = ON")
         yield connection
 
 

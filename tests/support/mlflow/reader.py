@@ -180,7 +180,9 @@ class Store:
     def _open(self, *, write: bool = False) -> Iterator[Any]:
         if self._database.startswith(_SQLITE):
             path = self._database.removeprefix(_SQLITE)
-            with closing(sqlite3.connect(f"file:{path}?mode={'rw' if write else 'ro'}", uri=True, timeout=30)) as db:
+            # Not with `mode=ro`: whoever looks behind a writer that was killed has to roll its transaction back.
+            with closing(sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=30)) as db:
+                db.execute(f"PRAGMA query_only = {'OFF' if write else 'ON'}")
                 yield db
         else:
             with closing(psycopg2.connect(self._database.replace("+psycopg2", ""))) as db:
