@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from support.beside import beside
 from support.live import accumulator_of, folder_of
 from support.product import Trainer
 
@@ -65,23 +66,8 @@ class Behind:
 def behind(trainers: Sequence[Trainer], counts: Callable[[], Sequence[int]]) -> Iterator[Behind]:
     """Look in a thread as long as the block runs."""
     watched = Behind(trainers, counts)
-    failures: list[BaseException] = []
-
-    def watch() -> None:
-        try:
-            watched.watch()
-        except Exception as error:  # noqa: BLE001  a thread's error would only be printed
-            failures.append(error)
-
-    thread = threading.Thread(target=watch, name="behind")
-    thread.start()
-    try:
+    with beside(watched.watch, watched.stop, "behind"):
         yield watched
-    finally:
-        watched.stop()
-        thread.join()
-    if failures:
-        raise failures[0]
 
 
 def tensorboard_counts(logdir: Path, trainers: Sequence[Trainer]) -> Callable[[], Sequence[int]]:

@@ -18,6 +18,7 @@ from tensorboard.data.server_ingester import SubprocessServerDataIngester, get_s
 from tensorboard.util.grpc_util import ChannelCredsType
 
 from sitewire.schemas.subject import RunKey
+from support.beside import beside
 from support.points import Point
 
 ALL = {"scalars": 0, "tensors": 0, "images": 0, "histograms": 0, "audio": 0, "compressedHistograms": 0}
@@ -190,20 +191,5 @@ def watching_served(provider: Any, run: str, interval: float = RELOAD_INTERVAL) 
 def watching_with(read: Callable[[], Found], interval: float) -> Iterator[LiveReader]:
     """Look again and again in a thread; ``interval`` seconds between two looks."""
     reader = LiveReader(read, interval)
-    failures: list[BaseException] = []
-
-    def watch() -> None:
-        try:
-            reader.watch()
-        except Exception as error:  # noqa: BLE001  a thread's error would only be printed
-            failures.append(error)
-
-    thread = threading.Thread(target=watch, name="live reader")
-    thread.start()
-    try:
+    with beside(reader.watch, reader.stop, "live reader"):
         yield reader
-    finally:
-        reader.stop()
-        thread.join()
-    if failures:
-        raise failures[0]
