@@ -14,6 +14,7 @@ from sitewire.workers.sinks.jsonl import JsonlSink
 from sitewire.workers.sinks.tensorboard import TensorBoardSink
 from sitewire.workers.sinks.testing.runner import Runner, opened
 from sitewire.workers.sinks.testing.samples import scalar, span, stream
+from sitewire.workers.sinks.wandb import WandbOptions, WandbSink
 
 A = stream(1)
 KINDS = pytest.mark.parametrize("kind", [TensorBoardSink, JsonlSink])
@@ -82,4 +83,21 @@ async def test_a_recovery_syncs_what_it_counts(
         found = synced()
         assert {inode: found[inode] for inode in files} == files
         assert folders <= found.keys()
+        await runner.run.close()
+
+
+async def test_a_commit_to_w_and_b_syncs_the_file_that_its_client_has_written_and_the_folders_above(
+    tmp_path: Path, synced: Synced
+) -> None:
+    sink = WandbSink.from_options(WandbOptions(dir=tmp_path, flush_seconds=0), tmp_path)
+    async with opened(sink):
+        runner = await Runner(sink).open()
+        before = 0
+        for first in (0, 9):
+            await runner.deliver(batch(first))
+            (path,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
+            found = synced()
+            assert found[path.stat().st_ino] > before
+            assert first or {above.stat().st_ino for above in path.parents[:3]} <= found.keys()
+            before = found[path.stat().st_ino]
         await runner.run.close()
