@@ -18,10 +18,15 @@ def read_lines(folder: Path) -> list[tuple[str, Point]]:
     """Return every scalar of a run in the order in which it was written."""
     return [
         (line["name"], Point(line["step"], float32(line["value"]), datetime.fromisoformat(line["time"]).timestamp()))
-        for path in sorted(folder.glob("scalars*.jsonl"), key=_number)
+        for path in in_order(folder)
         for line in _lines(path)
         if line.get("kind") == "scalar"
     ]
+
+
+def in_order(folder: Path) -> list[Path]:
+    """Return the files with a run's scalars, the first one first."""
+    return sorted(folder.glob("scalars*.jsonl"), key=_number)
 
 
 def counting_lines(folder: Path) -> Callable[[], int]:
