@@ -60,7 +60,8 @@ bench: venv ## the measurements of benchmarks/, one after the other
 	for script in benchmarks/*.py; do echo "== $$script"; PYTHONPATH=tests $(BIN)/python "$$script"; done
 
 faults: venv ## the tests that kill processes under load, in full numbers
-	SITEWIRE_TEST_FULL=1 SITEWIRE_TEST_KILLS=10 SITEWIRE_TEST_POINTS=full SITEWIRE_TEST_OUTAGE=60 $(BIN)/python -m pytest tests/faults $(ARGS)
+	mkdir -p build; rm -f build/faults.jsonl
+	SITEWIRE_TEST_ACCOUNTS=build/faults.jsonl SITEWIRE_TEST_FULL=1 SITEWIRE_TEST_KILLS=10 SITEWIRE_TEST_POINTS=full SITEWIRE_TEST_OUTAGE=60 $(BIN)/python -m pytest tests/faults $(ARGS)
 
 # Pinned and hashed from pyproject.toml, for every platform; uv lives only as long as this takes.
 COMPILE = "$$tools/bin/uv" pip compile pyproject.toml --quiet --universal --python-version 3.11 --upgrade \

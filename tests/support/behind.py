@@ -8,10 +8,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from support.beside import beside
-from support.live import accumulator_of, folder_of
+from support.live import counting_points, folder_of
 from support.product import Trainer
 
 
@@ -72,15 +71,5 @@ def behind(trainers: Sequence[Trainer], counts: Callable[[], Sequence[int]]) -> 
 
 def tensorboard_counts(logdir: Path, trainers: Sequence[Trainer]) -> Callable[[], Sequence[int]]:
     """Return what counts the points of runs as TensorBoard's reader finds them, reading on from look to look."""
-    folders = [folder_of(logdir, trainer.site, trainer.run) for trainer in trainers]
-    readers: list[Any] = [None for _ in folders]
-
-    def count(number: int) -> int:
-        if readers[number] is None:
-            if not folders[number].exists():
-                return 0
-            readers[number] = accumulator_of(folders[number])
-        reader = readers[number].Reload()
-        return sum(len(reader.Scalars(tag)) for tag in reader.Tags()["scalars"])
-
-    return lambda: [count(number) for number in range(len(folders))]
+    counts = [counting_points(folder_of(logdir, trainer.site, trainer.run)) for trainer in trainers]
+    return lambda: [count() for count in counts]

@@ -139,6 +139,21 @@ def looking_at(folder: Path) -> Callable[[], Found]:
     return read
 
 
+def counting_points(folder: Path) -> Callable[[], int]:
+    """Return what counts the scalars of a run's folder as TensorBoard finds them, reading on from where it was."""
+    state: list[Any] = []
+
+    def count() -> int:
+        if not state:
+            if not folder.exists():
+                return 0
+            state.append(accumulator_of(folder))
+        reader = state[0].Reload()
+        return sum(len(reader.Scalars(tag)) for tag in reader.Tags()["scalars"])
+
+    return count
+
+
 @contextmanager
 def data_server(logdir: Path) -> Iterator[Any]:
     """Start TensorBoard's data server, which its page uses by default, on a log directory; give what asks it."""

@@ -57,6 +57,11 @@ class NatsServer:
         assert self._process is not None, "the server has not been started"
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        """Whether its process lives, stopped or not."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Start on a free port the first time, later on the same one; return when JetStream answers."""
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -112,7 +117,7 @@ class NatsServer:
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 return False
-            if _answers(self.port) and "Server is ready" in self.log.read_text():
+            if answers(self.port) and "Server is ready" in self.log.read_text():
                 return True
             time.sleep(0.01)
         message = f"nats-server did not start: {self.log.read_text()}"
@@ -142,7 +147,8 @@ def free_port() -> int:
             return port
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
+    """Whether a NATS server greets there."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as probe:
             return probe.recv(5) == b"INFO "

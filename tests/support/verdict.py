@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 
 from support.points import Point, points
@@ -62,22 +62,29 @@ class Verdict:
 NOTHING = Verdict(0, 0, 0, 0, 0, 0, 0)
 
 
-def judge(seed: int, found: Mapping[str, Sequence[Point]], accepted: int, attempted: int | None = None) -> Verdict:
+def judge(
+    seed: int,
+    found: Mapping[str, Sequence[Point]],
+    accepted: int,
+    attempted: int | None = None,
+    unsure: Collection[int] = (),
+) -> Verdict:
     """Compare what a reader found with the first ``accepted`` points of a trainer.
 
     Args:
         seed: the trainer's.
         found: per name, in the order of the reader.
-        accepted: how many log calls returned.
+        accepted: the number of the last log call that returned, and one.
         attempted: how many were begun; a call that did not return may have left its point or not.
+        unsure: numbers of further calls that did not return: those during which the trainer was killed before.
     """
     begun = accepted if attempted is None else attempted
     logged = list(points(seed, begun))
     there = Counter((name, point) for name, sequence in found.items() for point in sequence)
-    known, due = set(logged), set(logged[:accepted])
+    known, due = set(logged), {point for number, point in enumerate(logged[:accepted]) if number not in unsure}
     return Verdict(
         attempted=begun,
-        accepted=accepted,
+        accepted=len(due),
         delivered=len(known & there.keys()),
         lost=len(due - there.keys()),
         duplicated=sum(count - 1 for count in there.values()),

@@ -21,6 +21,7 @@ JOIN tags AS site ON site.run_uuid = runs.run_uuid AND site.key = 'sitewire.site
 JOIN tags AS run ON run.run_uuid = runs.run_uuid AND run.key = 'sitewire.run' AND run.value = ?
 WHERE runs.lifecycle_stage = 'active'
 """
+_COUNT: Final = f"SELECT count(*) FROM metrics WHERE run_uuid IN ({_RUNS})"  # noqa: S608  a constant of ours
 _NAMES: Final = "SELECT key, value FROM tags WHERE run_uuid = ? AND key LIKE 'sitewire.name.%'"
 _POINTS: Final = """
 SELECT key, step, value, is_nan, timestamp FROM metrics WHERE run_uuid = ? ORDER BY timestamp, rowid
@@ -52,6 +53,20 @@ def watch(database: Path, key: RunKey) -> Callable[[], Found]:
     return lambda: by_name(_read(database, key, lambda connection, run: {}) if database.exists() else ())
 
 
+def counting(database: Path, key: RunKey) -> Callable[[], int]:
+    """Return what counts the metrics of a run, as often as it is asked."""
+
+    def count() -> int:
+        if not database.exists():
+            return 0
+        with reading(database) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'metrics'").fetchone():
+                return 0  # it is being made
+            return int(connection.execute(_COUNT, (key.site, key.run)).fetchone()[0])
+
+    return count
+
+
 def _read(database: Path, key: RunKey, names: Callable[[sqlite3.Connection, str], Mapping[str, str]]) -> Story:
     with reading(database) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'metrics'").fetchone():
@@ -81,6 +96,7 @@ MLFLOW: Final = Tracker(
     '{type: mlflow, tracking_uri: "sqlite:///mlflow.db", flush_seconds: 0.8}',
     replay,
     watch=watch,
+    count=counting,
     rate=RATE,
     runs=RUNS,
 )
@@ -90,4 +106,4 @@ MLFLOW: Final = Tracker(
 def mlflow_at(url: str, database: Path) -> Tracker:
     """Return the tracker behind a server, whose database is read past it."""
     sink = f'{{type: mlflow, tracking_uri: "{url}", flush_seconds: 0.8}}'
-    return Tracker("mlflow", str(database), sink, replay, watch=watch, rate=RATE, runs=RUNS)
+    return Tracker("mlflow", str(database), sink, replay, watch=watch, count=counting, rate=RATE, runs=RUNS)

@@ -10,8 +10,8 @@ from typing import Final, TypeAlias
 
 from sitewire.broker_config.names import PARTITIONS
 from sitewire.schemas.subject import RunKey
-from support.lines import read_lines
-from support.live import Found, folder_of, looking_at, read_in_file_order, read_points
+from support.lines import counting_lines, read_lines
+from support.live import Found, counting_points, folder_of, looking_at, read_in_file_order, read_points
 from support.points import NAMES, Point
 from support.product import Trainer
 from support.verdict import Verdict
@@ -31,6 +31,7 @@ class Tracker:
         replay: what a place holds of a run, in the order in which it was written.
         look: the same by name, as people see it, if there is such a reader.
         watch: makes what looks at a run again and again, if there is something better than ``replay``.
+        count: makes what counts a run's points again and again, if there is something better than ``watch``.
         rate, runs: of a load that the tracker can take on a busy machine; points a second of all runs together.
     """
 
@@ -40,6 +41,7 @@ class Tracker:
     replay: Callable[[Path, RunKey], Story]
     look: Callable[[Path, RunKey], Found] | None = None
     watch: Callable[[Path, RunKey], Callable[[], Found]] | None = None
+    count: Callable[[Path, RunKey], Callable[[], int]] | None = None
     rate: int = 1200
     runs: int = PARTITIONS
 
@@ -54,6 +56,13 @@ class Tracker:
     def watched(self, base: Path, key: RunKey) -> Callable[[], Found]:
         """Return what looks at a run again and again, from before there is anything of it."""
         return (lambda: self.show(base, key)) if self.watch is None else self.watch(base / self.place, key)
+
+    def counted(self, base: Path, key: RunKey) -> Callable[[], int]:
+        """Return what counts a run's points again and again, from before there is anything of it."""
+        if self.count is not None:
+            return self.count(base / self.place, key)
+        look = self.watched(base, key)
+        return lambda: sum(map(len, look().values()))
 
     def judge(self, base: Path, trainer: Trainer) -> Verdict:
         """Compare a trainer's own log with what is in the place."""
@@ -88,7 +97,12 @@ TENSORBOARD: Final = Tracker(
     lambda place, key: read_in_file_order(_folder(place, key)),
     lambda place, key: read_points(_folder(place, key)),
     lambda place, key: looking_at(_folder(place, key)),
+    lambda place, key: counting_points(_folder(place, key)),
 )
 JSONL: Final = Tracker(
-    "lines", "lines", "{type: jsonl, dir: lines}", lambda place, key: read_lines(_folder(place, key))
+    "lines",
+    "lines",
+    "{type: jsonl, dir: lines}",
+    lambda place, key: read_lines(_folder(place, key)),
+    count=lambda place, key: counting_lines(_folder(place, key)),
 )
