@@ -70,6 +70,12 @@ class MlflowServer:
         return Store(self.database, self.artifacts)
 
     @property
+    def pid(self) -> int:
+        """Of its first process; the server proper is a child of that."""
+        assert self._process is not None, "the server has not been started"
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         """Whether its first process lives."""
         return self._process is not None and self._process.poll() is None
