@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nats.aio.client import Client
 from nats.js.api import ConsumerInfo
@@ -27,6 +27,7 @@ from sitewire.broker_config.names import (
     stored_filters,
 )
 from sitewire.deploy.accounting import Books, read_books
+from sitewire.deploy.broker.disk import disk_trouble
 from sitewire.deploy.room import ParkedHealth, RoomHealth, read_room
 from sitewire.deploy.workforce import OutageHealth, PartitionHealth, WorkerHealth, Workforce, read_workers
 from sitewire.schemas.dead_letter import MESSAGE, RECORD, letters
@@ -114,6 +115,7 @@ async def read_health(client: Client, config: Config) -> Health:
     room, parked = await read_room(client, planned)
     stale = tuple(sorted(routes_of(await existing_consumers(client) or ()) - planned))
     sites = _sites(await read_books(client))
+    room = replace(room, disk=_disk(config))
     return Health(tuple(streams), tuple(routes), workforce.workers, sites, room, parked, stale)
 
 
@@ -129,6 +131,11 @@ async def read_backlogs(client: Client, config: Config) -> dict[str, int | None]
         again = await _lag_of_retries(client, route)
         backlogs[route.name] = _lag(found) + again if len(found) == PARTITIONS else None
     return backlogs
+
+
+def _disk(config: Config) -> str:
+    embedded = config.broker.embedded
+    return "" if embedded is None else disk_trouble(embedded.store)
 
 
 async def _is_there(client: Client, name: str) -> bool:

@@ -68,11 +68,13 @@ class RoomHealth:
         fullness: share of the bound that is used; 0.0 without a bound.
         full_in: seconds until it is full if nothing is trimmed and it grows as lately; None if it does not, or cannot.
         holders: for each route the oldest that it needs, and each parked run, the oldest first.
+        disk: why the embedded broker's disk takes nothing; empty if it does, or is not on this machine.
     """
 
     fullness: float
     full_in: float | None
     holders: tuple[Holder, ...]
+    disk: str = ""
 
 
 async def read_room(client: Client, routes: Collection[str]) -> tuple[RoomHealth, tuple[ParkedHealth, ...]]:

@@ -17,6 +17,7 @@ from sitewire.broker_config.errors import Temporary
 from sitewire.broker_config.model import Embedded
 from sitewire.broker_config.server import server_config
 from sitewire.deploy.broker.binary import find_binary
+from sitewire.deploy.broker.disk import takes_writes
 from sitewire.deploy.broker.holders import port_holders
 from sitewire.deploy.broker.process import ServerProcess
 from sitewire.deploy.broker.store_lock import StoreLock
@@ -33,6 +34,7 @@ LONGEST_PAUSE_SECONDS: Final = 5.0
 QUICK_DEATH_SECONDS: Final = 10.0
 """A server that lived longer than this had started well: its death begins a new count."""
 QUICK_DEATHS: Final = 5
+LOOK_FOR_ROOM_SECONDS: Final = 1.0
 KILLED: Final = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT})
 """A server that ended by one of these was killed from outside, however often: no fault that giving up would show."""
 
@@ -40,7 +42,8 @@ KILLED: Final = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT})
 class EmbeddedBroker:
     """A nats-server of our own, from ``async with`` to its end.
 
-    While the body runs, a server that dies is started again; clients reconnect by themselves. After
+    While the body runs, a server that dies is started again; clients reconnect by themselves. So is one that its disk
+    has refused a write, as soon as the disk takes some: by itself it would never write again. After
     ``QUICK_DEATHS`` deaths in a row it is given up: the body is cancelled, and ``BrokerFailed`` leaves the block.
 
     Raises:
@@ -162,8 +165,8 @@ class EmbeddedBroker:
         quick, pause = 0, FIRST_PAUSE_SECONDS
         process = self._process
         while process is not None:
-            status = await process.wait()
-            quick = _quick_deaths(quick, process.seconds, status)
+            status = await self._see_out(process)
+            quick = 0 if process.write_failed.is_set() else _quick_deaths(quick, process.seconds, status)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS) if quick > 1 else FIRST_PAUSE_SECONDS
             if quick >= QUICK_DEATHS:
                 self._give_up(process, status)
@@ -171,6 +174,26 @@ class EmbeddedBroker:
             log.warning("nats-server (pid %d) ended with status %d; starting it again", process.pid, status)
             await asyncio.sleep(pause)
             process = self._process = await self._relaunch()
+
+    async def _see_out(self, process: ServerProcess) -> int:
+        """Wait for a server's end; return its exit status."""
+        mending = asyncio.create_task(self._end_when_there_is_room(process), name="broker's disk")
+        try:
+            return await process.wait()
+        finally:
+            mending.cancel()
+            await asyncio.wait([mending])
+
+    async def _end_when_there_is_room(self, process: ServerProcess) -> None:
+        await process.write_failed.wait()
+        store = self._embedded.store
+        log.error("the disk of %s takes nothing: publishers wait, their spools hold; looking for room", store)
+        while True:
+            await asyncio.sleep(LOOK_FOR_ROOM_SECONDS)
+            if await asyncio.to_thread(takes_writes, store):
+                break
+        log.warning("the disk of %s takes writes again, and nats-server does not try by itself: ending it", store)
+        await process.stop()
 
     async def _relaunch(self) -> ServerProcess:
         while True:

@@ -21,6 +21,9 @@ STOP_SECONDS: Final = 10.0
 
 LAST_LINES: Final = 20
 
+WRITE_FAILED: Final = "critical write error"
+"""What the server says when its disk has refused a write. It never writes to that stream again, room or not."""
+
 _LAUNCH: Final = Path(__file__).with_name("launch.py")
 _LINE: Final = re.compile(r"^\[\d+\](?: [\d/]+ [\d:.]+)? \[(?P<level>[A-Z]{3})\] (?P<text>.*)$")
 _LEVELS: Final = {
@@ -32,10 +35,15 @@ _LEVELS: Final = {
 
 
 class ServerProcess:
-    """A running nats-server; its log lines go to the logger ``sitewire.deploy.broker``."""
+    """A running nats-server; its log lines go to the logger ``sitewire.deploy.broker``.
+
+    Attributes:
+        write_failed: set once the disk has refused it a write: it has to be started again then.
+    """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self.write_failed = asyncio.Event()
         self._began = time.monotonic()
         self._lines: deque[str] = deque(maxlen=LAST_LINES)
         self._reader = asyncio.create_task(self._read_log(), name="nats-server log")
@@ -104,6 +112,8 @@ class ServerProcess:
             text = line.decode(errors="replace").rstrip()
             match = _LINE.match(text)
             self._lines.append(match["text"] if match else text)
+            if WRITE_FAILED in text:
+                self.write_failed.set()
             log.log(_LEVELS.get(match["level"], logging.DEBUG) if match else logging.INFO, "%s", self._lines[-1])
 
 

@@ -27,6 +27,8 @@ def warnings(health: Health) -> list[str]:
     ]
     if health.room.fullness >= LITTLE_ROOM:
         lines.insert(0, _little_room(health))
+    if health.room.disk:
+        lines.insert(0, printable(health.room.disk))
     return ["", *lines] if lines else []
 
 

@@ -1,0 +1,41 @@
+"""The disk of the embedded broker's store: whether it takes anything."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+ROOM: Final = 1 << 20
+"""Bytes; a disk with less is full: the server needs some for its own books before it stores the first message."""
+
+_PROBE: Final = "sitewire.probe"
+
+
+def takes_writes(store: Path) -> bool:
+    """Whether ``ROOM`` can be written there, down to the disk. Blocks."""
+    probe = store / _PROBE
+    try:
+        with probe.open("wb", buffering=0) as file:
+            file.write(bytes(ROOM))
+            os.fsync(file.fileno())
+            return os.fstat(file.fileno()).st_size == ROOM
+    except OSError:
+        return False
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+
+
+def disk_trouble(store: Path) -> str:
+    """Return why a store on this machine takes nothing, in words; empty if it does, or is somewhere else."""
+    try:
+        found = os.statvfs(store)
+    except OSError:
+        return ""
+    if found.f_flag & os.ST_RDONLY:
+        return f"the disk of the broker's store {store} is read-only; publishers wait"
+    if found.f_bavail * found.f_frsize < ROOM:
+        return f"the disk of the broker's store {store} is full; publishers wait until there is room"
+    return ""
