@@ -169,6 +169,9 @@ _STREAM_FULL: Final = frozenset({10077, 10122})
 _WRONG_LAST: Final = frozenset({10071, 10164})
 """Error codes of the server: the last sequence, of the stream or of the subject, is another one."""
 
+_LATER: Final = frozenset({500, 503})
+"""Codes of an answer: a server that fails, or a cluster without a leader, which elects one within seconds."""
+
 
 def map_error(error: BaseException) -> BrokerError:
     """Return what an error of nats-py means here; one of ours comes back as it is.
@@ -199,7 +202,9 @@ def _by_code(error: BaseException) -> type[BrokerError] | None:
     code = getattr(error, "err_code", None)
     if code in _STREAM_FULL:
         return StreamFull
-    return Conflict if code in _WRONG_LAST else None
+    if code in _WRONG_LAST:
+        return Conflict
+    return BrokerBusy if getattr(error, "code", None) in _LATER else None
 
 
 def _text(error: BaseException) -> str:

@@ -24,6 +24,8 @@ CONSUMER_MISSING: Final = frozenset({10149, 10014})
 MESSAGE_MISSING: Final = frozenset({10037})
 STREAM_EXISTS: Final = frozenset({10058})
 STREAM_MISSING: Final = frozenset({10059})
+NO_PEERS: Final = frozenset({10005, 10074})
+"""Error codes: too few servers for that many replicas, or no cluster at all."""
 NO_STORAGE: Final = frozenset({10023, 10047})
 """Error codes: the server or the account has no room for a stream of that bound."""
 

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from sitewire.broker_config.connection import Endpoint, check_url
 from sitewire.broker_config.errors import Misuse, NotThere
 from sitewire.broker_config.suggest import did_you_mean
+from sitewire.broker_config.urls import split_urls
 
 BEGINNING: Final = "beginning"
 NEW: Final = "new"
@@ -42,12 +43,19 @@ def _path_text(value: object) -> object:
     return value
 
 
+def _joined(value: object) -> object:
+    """Take a list of URLs for what one text with commas says."""
+    if isinstance(value, list) and value and all(isinstance(url, str) for url in value):
+        return ",".join(value)
+    return value
+
+
 def _url(value: str) -> str:
     try:
         check_url(value)
     except Misuse as error:
         raise ValueError(str(error)) from error
-    return value
+    return ",".join(split_urls(value))
 
 
 def _start(value: object) -> object:
@@ -99,15 +107,18 @@ class Broker(Section):
 
     Attributes:
         embedded: how to start our own.
-        url: of a broker that runs already.
+        url: of a broker that runs already; of a cluster a list, or one text with commas.
         creds: credentials for it.
         ca: the authority that signed its certificate.
+        replicas: how many servers of a cluster hold each stream. Without it streams are created with one, and those
+            that are there keep what they have: a line that somebody forgets must not take copies away.
     """
 
     embedded: Embedded | None = None
-    url: Annotated[str, AfterValidator(_url)] | None = Field(default=None, repr=False)
+    url: Annotated[str, BeforeValidator(_joined), AfterValidator(_url)] | None = Field(default=None, repr=False)
     creds: _Place | None = None
     ca: _Place | None = None
+    replicas: Literal[1, 3, 5] | None = None
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -116,6 +127,9 @@ class Broker(Section):
             raise ValueError(msg)
         if self.embedded is not None and (self.creds or self.ca):
             msg = "`creds` and `ca` belong to a `url`; the embedded broker asks for none"
+            raise ValueError(msg)
+        if self.embedded is not None and self.replicas is not None:
+            msg = "`replicas` belongs to the `url` of a cluster; the embedded broker is one server"
             raise ValueError(msg)
         return self
 

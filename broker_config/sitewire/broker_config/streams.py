@@ -5,14 +5,24 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from nats.aio.client import Client
+from nats.js.errors import APIError
 
 from sitewire.broker_config.change import Change, ChangeKind, differences
-from sitewire.broker_config.jetstream_api import NO_STORAGE, STREAM_EXISTS, STREAM_MISSING, Json, ask_unless
+from sitewire.broker_config.errors import map_error
+from sitewire.broker_config.jetstream_api import (
+    NO_PEERS,
+    NO_STORAGE,
+    STREAM_EXISTS,
+    STREAM_MISSING,
+    Json,
+    ask,
+    ask_unless,
+)
 from sitewire.broker_config.model import Broker
 from sitewire.broker_config.names import (
     ACCOUNTS_STREAM,
@@ -90,7 +100,7 @@ def plan_streams(broker: Broker) -> tuple[StreamPlan, ...]:
         **bound,
     }
     latest = {**_COMMON, "discard": "old", "max_msgs_per_subject": 1}
-    return (
+    plans = (
         StreamPlan(METRICS_STREAM, metrics, not bound, embedded.store if embedded is not None else None),
         StreamPlan(ACCOUNTS_STREAM, {**latest, "subjects": [f"{ACCOUNT}.*.*.*"]}),
         StreamPlan(RECEIPTS_STREAM, {**latest, "subjects": [f"{RECEIPT}.*.*.*"]}),
@@ -100,6 +110,12 @@ def plan_streams(broker: Broker) -> tuple[StreamPlan, ...]:
         _plan_bucket(PARKED_BUCKET),
         _plan_bucket(CLAIMS_BUCKET),
     )
+    return plans if broker.replicas is None else tuple(_replicated(plan, broker.replicas) for plan in plans)
+
+
+def _replicated(plan: StreamPlan, replicas: int) -> StreamPlan:
+    """All of them, for each holds what exactness rests on; consumers have as many as their stream."""
+    return replace(plan, wanted={**plan.wanted, "num_replicas": replicas})
 
 
 def _plan_dead() -> Json:
@@ -159,12 +175,12 @@ async def _create(client: Client, plan: StreamPlan, what: str) -> Change | None:
     config = {"name": plan.name, **plan.wanted}
     if plan.needs_bound:
         config["max_bytes"] = await asyncio.to_thread(_default_bound, plan.store)
-    made = await ask_unless(client, f"STREAM.CREATE.{plan.name}", config, STREAM_EXISTS | NO_STORAGE)
-    if made is not None:
+    reason = await _refusal(client, f"STREAM.CREATE.{plan.name}", config)
+    if reason is None:
         return Change(ChangeKind.CREATED, what)
     if await ask_unless(client, f"STREAM.INFO.{plan.name}", None, STREAM_MISSING) is not None:
         return None
-    return Change(ChangeKind.REFUSED, what, f"{_no_room(config)}, or create the stream yourself with a smaller bound")
+    return Change(ChangeKind.REFUSED, what, f"{reason}, or create the stream yourself with less")
 
 
 async def _update(client: Client, plan: StreamPlan, found: Json, what: str, *, dry_run: bool) -> Change:
@@ -175,10 +191,27 @@ async def _update(client: Client, plan: StreamPlan, found: Json, what: str, *, d
     if reason := next(_objections(plan, found), ""):
         return Change(ChangeKind.REFUSED, what, f"{changes}: {reason}")
     if not dry_run:
-        merged = {**config, **plan.wanted}
-        if await ask_unless(client, f"STREAM.UPDATE.{plan.name}", merged, NO_STORAGE) is None:
-            return Change(ChangeKind.REFUSED, what, f"{changes}: {_no_room(merged)}")
+        refusal = await _refusal(client, f"STREAM.UPDATE.{plan.name}", {**config, **plan.wanted})
+        if refusal is not None:
+            return Change(ChangeKind.REFUSED, what, f"{changes}: {refusal}")
     return Change(ChangeKind.UPDATED, what, changes)
+
+
+async def _refusal(client: Client, path: str, config: Json) -> str | None:
+    """Ask for a stream to be so; return None if it is, or why it cannot be.
+
+    Raises:
+        BrokerError: no answer, or a refusal that has nothing to do with what the file says.
+    """
+    try:
+        await ask(client, path, config)
+    except APIError as error:
+        if error.err_code in NO_PEERS:
+            return _too_few(config)
+        if error.err_code in NO_STORAGE | STREAM_EXISTS:
+            return _no_room(config)
+        raise map_error(error) from error
+    return None
 
 
 def _objections(plan: StreamPlan, found: Json) -> Iterator[str]:
@@ -188,6 +221,14 @@ def _objections(plan: StreamPlan, found: Json) -> Iterator[str]:
             yield f"`{key}` cannot change while the stream holds messages; move them to a new store"
     if state["bytes"] > plan.wanted.get("max_bytes", state["bytes"]):
         yield f"the stream holds {state['bytes']} bytes already"
+
+
+def _too_few(config: Json) -> str:
+    wanted = config.get("num_replicas")
+    return (
+        f"the broker has too few servers for {wanted} replicas: add servers to its cluster, wait for those that are "
+        "down, or write fewer `replicas`"
+    )
 
 
 def _no_room(config: Json) -> str:

@@ -58,7 +58,7 @@ def notes(raw: object) -> str | None:
 
 
 def url(raw: object) -> str | None:
-    """Read the URL of a broker; empty is none, as templates leave it."""
+    """Read the URL of a broker, several of a cluster; empty is none, as templates leave it."""
     # nats-py takes a fifth of a second to import, and a trainer without a URL never needs it.
     from sitewire.broker_config.connection import check_url  # noqa: PLC0415
     from sitewire.broker_config.errors import BrokerError  # noqa: PLC0415

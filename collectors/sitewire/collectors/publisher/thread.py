@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from sitewire.broker_config.connection import Endpoint
+from sitewire.broker_config.urls import share_a_server
 from sitewire.collectors.publisher.collector import TICK, Charge, Collector
 from sitewire.collectors.publisher.link import Link
 from sitewire.collectors.publisher.loop import OwnThreadLoop
@@ -164,5 +165,5 @@ class Publisher:
             directory.path not in self._attached
             and not directory.is_alive()
             and identity.site == self._settings.site
-            and identity.url in (None, self._settings.published_to)
+            and (identity.url is None or share_a_server(identity.url, self._endpoint.place))
         )

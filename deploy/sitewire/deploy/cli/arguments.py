@@ -33,7 +33,11 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 def add_endpoint(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say which broker a command beside a trainer publishes to."""
-    parser.add_argument("--url", default=os.environ.get("SITEWIRE_URL"), help="the broker (default: SITEWIRE_URL)")
+    parser.add_argument(
+        "--url",
+        default=os.environ.get("SITEWIRE_URL"),
+        help="the broker; of a cluster several, with commas (default: SITEWIRE_URL)",
+    )
     parser.add_argument(
         "--creds", type=Path, default=environ_path("SITEWIRE_CREDS"), help="credentials (default: SITEWIRE_CREDS)"
     )
