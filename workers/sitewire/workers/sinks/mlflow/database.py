@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import glob
 import logging
 import os
+import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -61,7 +63,10 @@ class DatabaseTracker(Tracker):
             make_folders(file.parent / _LOCKS)
             _be_quiet()
             with _alone(file.parent / _LOCKS / f"{file.name}.lock", timeout):
-                store = SqlAlchemyStore(uri, str(file.parent / ARTIFACTS))
+                artifacts = str(file.parent / ARTIFACTS)
+                if not file.exists() or not file.stat().st_size:
+                    _make(file, artifacts)
+                store = SqlAlchemyStore(uri, artifacts)
                 _analyze(store.engine)
                 return cls(store, uri)
 
@@ -85,6 +90,20 @@ class DatabaseTracker(Tracker):
         """Close the connections that nobody uses; MLflow keeps the engine for the next store of that file."""
         engine: Any = self._store.engine
         engine.dispose()
+
+
+def _make(file: Path, artifacts: str) -> None:
+    """Make the tables beside the place, and move them there whole.
+
+    MLflow makes them in many transactions: what a kill or a full disk leaves of that, it never finishes.
+    """
+    folder, name = file.parent / _LOCKS, f"{file.name}.new-"
+    for leftover in folder.glob(f"{glob.escape(name)}*"):
+        leftover.unlink()
+    aside = folder / f"{name}{secrets.token_hex(4)}"  # MLflow keeps an engine for each name, of a file that is gone too
+    engine: Any = SqlAlchemyStore(f"sqlite:///{aside}", artifacts).engine
+    engine.dispose()
+    aside.replace(file)
 
 
 def _analyze(engine: sqlalchemy.Engine) -> None:
