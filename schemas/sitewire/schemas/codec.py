@@ -13,7 +13,7 @@ of ``record.Kind``'s member. A publisher never decodes records: it puts the spoo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgpack
 
@@ -133,11 +133,20 @@ def decode_envelope(data: bytes, subject: Subject) -> Envelope:
     check(body["c"] == subject.record_class, "the class is not the subject's")
     check(is_text(body["e"], limits.MAX_EXPERIMENT_BYTES), "e: an experiment's name")
     records = _read_records(body["r"], subject.record_class)
+    if len(data) > limits.MAX_RECORD_BYTES:
+        _check_sizes(body["r"])
     envelope = Envelope(
         subject.writer, subject.record_class, index(body["f"], "f"), records, _read_holes(body["h"]), body["e"]
     )
     _check_cover(envelope)
     return envelope
+
+
+def _check_sizes(items: tuple[Any, ...]) -> None:
+    """Refuse a record that no log call makes: if a tracker refuses it, no dead letter could hold it."""
+    for item in items:
+        size = len(msgpack.packb(item))
+        check(size <= limits.MAX_RECORD_BYTES, f"r: a record of {size} bytes, {limits.MAX_RECORD_BYTES} are allowed")
 
 
 def _read_holes(value: object) -> tuple[Hole, ...]:

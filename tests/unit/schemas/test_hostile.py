@@ -322,3 +322,16 @@ def test_too_many_bytes_are_refused_before_they_are_decoded() -> None:
         with pytest.raises(EnvelopeTooLarge) as caught:
             decode(data)
         assert (caught.value.size, caught.value.limit) == (len(data), limit)
+
+
+def test_a_record_that_no_dead_letter_could_hold_is_refused() -> None:
+    def envelope_of(size: int) -> bytes:
+        record = msgpack.packb((list(Kind).index(Kind.TAG), "note", "x" * size, 1.7e9, None))
+        head = msgpack.packb(envelope_body(c="run", r=()))[:-1]
+        return bytes(head + b"\x91" + record)
+
+    for size in (limits.MAX_RECORD_BYTES - 100, limits.MAX_RECORD_BYTES - 22):
+        (record,) = decode_run(envelope_of(size)).records
+        assert len(pack_record(record)) <= limits.MAX_RECORD_BYTES
+    with pytest.raises(MalformedEnvelope, match=f"a record of {limits.MAX_RECORD_BYTES + 1} bytes"):
+        decode_run(envelope_of(limits.MAX_RECORD_BYTES - 21))
