@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import MaxDepthExceededError
 from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -21,8 +22,13 @@ from sitewire.broker_config.problem import Problem
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 
-MAX_FILE_BYTES: Final = 4 * 1024 * 1024
+MAX_FILE_BYTES: Final = 512 * 1024
+"""Over a thousand routes. YAML is read at some 20 kB a second and more slowly where it is nested (measured)."""
 
+MAX_DEPTH: Final = 32
+"""Levels; a config file has six. The time to read a flow of brackets grows with the square of its depth."""
+
+_HALF: Final = "an escape stands for half a character"
 _PLAIN_TAGS: Final = frozenset(f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float"))
 
 
@@ -66,15 +72,17 @@ def read_source(file: Path) -> Source:
     if text is None:
         return source
     yaml = YAML(typ="safe", pure=True)
+    yaml.max_depth = MAX_DEPTH
+    yaml.composer.warn_double_anchors = False
     try:
         _read_top(source, yaml.compose(StringIO(text)), yaml.constructor)
+    except (MaxDepthExceededError, RecursionError):
+        source.add((), "not a config file: nested too deeply")
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
         reason = " ".join(part for part in (error.context, error.problem) if part)
         source.problems.append(Problem(file, line, "", f"not YAML: {reason}"))
-    except RecursionError:
-        source.add((), "not a config file: nested too deeply")
     except YAMLError as error:
         source.problems.append(Problem(file, 0, "", f"not YAML: {str(error).splitlines()[0]}"))
     return source
@@ -118,6 +126,10 @@ class _Walk:
     def mapping(self, node: MappingNode, path: KeyPath) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
+            if reason := _no_key(key_node):
+                line = key_node.start_mark.line + 1
+                self._source.problems.append(Problem(self._source.file, line, key_text(path), reason, "write a name"))
+                continue
             key = str(key_node.value)
             here = (*path, key)
             line = key_node.start_mark.line + 1
@@ -147,11 +159,30 @@ class _Walk:
         return self._value(node, path)
 
     def _scalar(self, node: Node, path: KeyPath) -> Any:  # noqa: ANN401  whatever the file holds
+        if not _is_unicode(str(node.value)):
+            self._source.add(path, _HALF, "write the character itself")
+            return None
         self._source.texts[path] = str(node.value)
         if str(node.tag) not in _PLAIN_TAGS:
             return node.value
         try:
             return self._scalars.construct_object(node)
-        except (ValueError, KeyError):  # an explicit tag that its value contradicts: `!!int x`
+        except (ValueError, LookupError, OverflowError):  # an explicit tag that its value contradicts: `!!int x`
             self._source.add(path, f"not a value of its tag: {node.value!r}", "leave the tag out")
             return None
+
+
+def _no_key(node: Node) -> str:
+    """Return why a node is the key of nothing; empty if it may be one."""
+    if not isinstance(node, ScalarNode):  # its text would be that of all its aliases, written out
+        return "a key is a mapping or a list"
+    return "" if _is_unicode(str(node.value)) else _HALF
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether UTF-8 can hold it: YAML lets one half of a surrogate pair be written as an escape."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

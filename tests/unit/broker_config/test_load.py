@@ -295,7 +295,12 @@ def test_a_third_party_s_sink_has_its_own_keys(tmp_path: Path) -> None:
         (b"a: \xff\xfe\n", 0, "not UTF-8"),
         (b"a: \x00\n", 0, "not YAML"),
         (b"[" * 5000, 0, "nested too deeply"),
-        (b"#" * (4 * 1024 * 1024 + 1), 0, "larger than"),
+        (b"#" * (512 * 1024 + 1), 0, "larger than"),
+        (b"? [a]\n: 1\n", 1, "a key is a mapping or a list"),
+        (b'"\\ud800": 1\n', 1, "half a character"),
+        (b'broker: "\\ud800"\n', 1, "half a character"),
+        (b"broker: !!float ''\n", 1, "not a value of its tag"),
+        (b"%YAML 1.1\n---\nbroker: " + b"1:" * 300 + b"1.5\n", 3, "not a value of its tag"),
     ],
 )
 def test_a_file_that_is_no_config(tmp_path: Path, content: bytes, line: int, words: str) -> None:
