@@ -17,8 +17,12 @@ from support.soak.rows import NAMES
 from support.soak.stage import Stage
 from support.soak.visible import Visible
 
-TRAINER: Final = "trainer"
-ROLES: Final = (("nats-server", "nats-server"), ("wandb-core", "wandb-core"), ("wandb.host", "W&B's client"))
+ROLES: Final = (
+    ("nats-server", "nats-server"),
+    ("wandb-core", "wandb-core"),
+    ("wandb.host", "W&B's client"),
+    ("soak.trainer", "trainer"),
+)
 """What a command line holds, and what its process is called."""
 
 
@@ -108,8 +112,8 @@ class Sampler:
         yield from _named(self._stage.worker.pid, "sitewire worker")
         for pid in family(self._stage.server.pid):
             yield "MLflow's server", pid
-        for trainer in self._stage.trainers:
-            yield TRAINER, trainer.process.pid
+        for job in self._stage.jobs:
+            yield from _named(job.pid, "a site's job")
 
 
 def _named(root: int, role: str) -> Iterator[tuple[str, int]]:

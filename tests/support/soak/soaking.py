@@ -98,7 +98,7 @@ async def _watch(stage: Stage, done: Soak, stop: asyncio.Event) -> None:
 
 
 def _check_alive(stage: Stage) -> None:
-    for process in (stage.broker, stage.worker, *(trainer.process for trainer in stage.trainers)):
+    for process in (stage.broker, stage.worker, *stage.jobs):
         assert process.running, f"{process.log} ended: {process.output[-3000:]}"
 
 

@@ -41,11 +41,16 @@ routes:
 
 @dataclass(frozen=True)
 class Trainer:
-    """One of the trainers."""
+    """One of the trainers.
+
+    Attributes:
+        part: what it logs.
+        begin: when its first row is due, in seconds since the epoch.
+        journal: its own.
+    """
 
     part: Part
     begin: float
-    process: Process
     journal: Journal
 
     @property
@@ -62,6 +67,7 @@ class Stage:
         site: the folder and its commands.
         server: MLflow's.
         broker, worker: the product's.
+        jobs: what started the trainers, one for each site.
         trainers: in the plan's order.
     """
 
@@ -69,6 +75,7 @@ class Stage:
     server: MlflowServer
     broker: Process
     worker: Process
+    jobs: Sequence[Process]
     trainers: Sequence[Trainer]
 
     @property
@@ -82,11 +89,15 @@ class Stage:
         Args:
             patience: seconds for each of the two.
         """
+        self.end_logging()
+        for job in self.jobs:
+            assert job.wait(patience) == 0, job.output
+        self.site.drain(patience)
+
+    def end_logging(self) -> None:
+        """Have the trainers end in order."""
         for trainer in self.trainers:
             trainer.journal.stopping = True
-        for trainer in self.trainers:
-            assert trainer.process.wait(patience) == 0, trainer.process.output
-        self.site.drain(patience)
 
 
 @contextmanager
@@ -99,23 +110,32 @@ def staged(folder: Path, plan: Plan) -> Iterator[Stage]:
             until(lambda: site.run("broker", "apply").returncode == 0, site.logs)
             worker = site.start("worker", program=_ALONE)
             begin = float(round(time.time() + 2 + _START * plan.sites * plan.runs))
-            trainers = [_trainer(site, part, begin) for part in plan.parts()]
-            yield Stage(site, server, broker, worker, trainers)
+            trainers = [Trainer(part, begin, Journal.create(_journal(site, part))) for part in plan.parts()]
+            jobs = [_job(site, name, trainers) for name in dict.fromkeys(part.site for part in plan.parts())]
+            stage = Stage(site, server, broker, worker, jobs, trainers)
+            try:
+                yield stage
+            finally:
+                stage.end_logging()  # whatever went wrong: who started them is killed, and they are not
             assert worker.stop() == 0, worker.output
             assert broker.stop() == 0, broker.output
 
 
-def _trainer(site: Site, part: Part, begin: float) -> Trainer:
-    path = site.folder / f"journal-{part.seed}"
-    journal = Journal.create(path)
-    arguments = [sys.executable, "-m", "support.soak.trainer", str(path), str(part.seed), str(part.pace), str(begin)]
-    process = site.program(
+def _job(site: Site, name: str, trainers: Sequence[Trainer]) -> Process:
+    parts = [trainer.part for trainer in trainers if trainer.part.site == name]
+    arguments = ["setsid", sys.executable, "-m", "support.soak.launcher", str(trainers[0].begin)]
+    for part in parts:
+        arguments += [str(_journal(site, part)), str(part.seed), str(part.pace), part.run]
+    return site.program(
         arguments,
-        site=part.site,
-        run=part.run,
-        name=f"trainer-{part.seed}",
+        site=name,
+        run=parts[0].run,
+        name=f"job-{name}",
         PYTHONPATH=os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH")))),
-        SITEWIRE_SPOOL=str(site.folder / f"spool-{part.site}"),
+        SITEWIRE_SPOOL=str(site.folder / f"spool-{name}"),
         SITEWIRE_EXIT_TIMEOUT="60",
     )
-    return Trainer(part, begin, process, journal)
+
+
+def _journal(site: Site, part: Part) -> Path:
+    return site.folder / f"journal-{part.seed}"
