@@ -17,7 +17,10 @@ from support.product import SITEWIRE, TESTS, Process, Site, site_in, until
 from support.soak.plan import FEW, Part, Plan
 from support.soak.verdict import Logged
 
-MAX_BYTES: Final = 512 << 20  # of the stream: it is trimmed from half of that on, so within the hour
+MAX_BYTES: Final = 2 << 30  # of the stream: room for a tracker that falls behind
+KEEP: Final = (
+    0.2  # of that: history is trimmed from some minutes on, so that the store does not grow for the whole hour
+)
 _START: Final = 0.4  # seconds of a processor that a trainer takes to start, with room
 _ALONE: Final = ("setsid", str(SITEWIRE))
 """Sessions of their own, as services have them: Linux shares processors out among sessions first."""
@@ -26,6 +29,7 @@ CONFIG: Final = """\
 broker:
   embedded: {{{{port: {{port}}, store: store, max_bytes: {most}}}}}
 collect: {{{{spool: spool}}}}
+keep: {{{{share: {keep}}}}}
 routes:
   tensorboard:
     subjects: ["metrics.*.*.>"]
@@ -104,7 +108,7 @@ class Stage:
 def staged(folder: Path, plan: Plan) -> Iterator[Stage]:
     """Everything runs; the trainers log from a moment on that is some seconds ahead."""
     with mlflow_server(folder / "mlflow") as server:
-        config = CONFIG.format(most=MAX_BYTES, few=FEW, uri=server.url)
+        config = CONFIG.format(most=MAX_BYTES, keep=KEEP, few=FEW, uri=server.url)
         with site_in(folder, config) as site:
             broker = site.start("broker", program=_ALONE)
             until(lambda: site.run("broker", "apply").returncode == 0, site.logs)
