@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sitewire.collectors.spool import filesystem, segment
 from sitewire.collectors.spool.cursor import Cursor, CursorFile
 from sitewire.collectors.spool.identity import WriterIdentity, load_identity, save_identity
+from sitewire.collectors.spool.moment import Moment
 from sitewire.collectors.spool.slots import PAGE_BYTES, Slots
 from sitewire.collectors.spool.state import State, StatePage, read_state
 from sitewire.schemas.errors import SubjectError
@@ -72,7 +73,7 @@ def test_the_cursor_is_read_as_saved(tmp_path: Path) -> None:
     file = CursorFile(tmp_path / "cursor")
     assert file.load() == Cursor()
     for published in range(5):
-        cursor = Cursor([published, *COUNTS[1:]], 2**64 - 1, published, 1.5)
+        cursor = Cursor([published, *COUNTS[1:]], 2**64 - 1, published, Moment(1.5, 7, 2.5))
         file.save(cursor)
         assert CursorFile(tmp_path / "cursor").load() == cursor
         assert file.load() == cursor

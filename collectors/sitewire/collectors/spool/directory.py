@@ -90,8 +90,7 @@ class WriterDirectory:
     @property
     def expired(self) -> bool:
         """Whether nothing here is of use any more: dead, all acknowledged, and that long enough ago."""
-        drained = self.cursor_file.load().drained
-        return 0 < drained <= time.time() - HORIZON_SECONDS and not self.is_alive()
+        return self.cursor_file.load().drained.is_past(HORIZON_SECONDS) and not self.is_alive()
 
     @contextmanager
     def lock_draining(self) -> Iterator[None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -12,6 +11,7 @@ from sitewire.collectors.spool import frame, segment
 from sitewire.collectors.spool.cursor import Cursor
 from sitewire.collectors.spool.directory import WriterDirectory
 from sitewire.collectors.spool.line import Line, Missing, Stored
+from sitewire.collectors.spool.moment import Moment, uptime
 from sitewire.collectors.spool.retention import Retention
 from sitewire.collectors.spool.scan import Scan, Tail
 from sitewire.schemas.codec import CLASSES
@@ -58,7 +58,7 @@ class SpoolReader:
         self._number = start - 1
         self._line = Line(published)
         self._spare: list[Item] = []
-        self._retention = Retention(self._path, (number for number in held if number < start), time.time())
+        self._retention = Retention(self._path, (number for number in held if number < start), uptime())
 
     def read(self, limit: int) -> list[Item]:
         """Return up to ``limit`` items that follow; fewer, or none, if there are no more yet.
@@ -84,8 +84,8 @@ class SpoolReader:
 
     def save(self) -> None:
         """Bring the cursor to the disk and delete what need not be kept; in trouble it is only logged."""
-        if self.at_end and not self.cursor.drained and all(map(int.__ge__, self.cursor.published, self._line.next)):
-            self.cursor.drained = time.time()
+        if not self.cursor.drained.wall and self._all_published():
+            self.cursor.drained = Moment.now()
         try:
             self._file.save(self.cursor)
             self._retention.retire(self.cursor.published)
@@ -96,7 +96,7 @@ class SpoolReader:
         """Go back to the oldest record that is held: everything from there on counts as not published."""
         self.note_assigned(self._line.next)
         self.cursor.published = list(self._oldest())
-        self.cursor.drained = 0.0
+        self.cursor.drained = Moment()
         self._begin()
 
     def close(self) -> None:
@@ -125,6 +125,9 @@ class SpoolReader:
     def held(self) -> dict[RecordClass, int]:
         """Per class the oldest index that could be sent again."""
         return self._by_class(self._oldest())
+
+    def _all_published(self) -> bool:
+        return self.at_end and all(map(int.__ge__, self.cursor.published, self._line.next))
 
     def _by_class(self, counts: Sequence[int]) -> dict[RecordClass, int]:
         """Name the counts, of the classes that have been logged to."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Final
 
 from sitewire.collectors.spool import segment
 from sitewire.collectors.spool.directory import HORIZON_SECONDS
+from sitewire.collectors.spool.moment import uptime
 
 RETAINED_BYTES: Final = 64 << 20
 """Of acknowledged segments, a writer."""
@@ -21,7 +21,7 @@ class Retention:
     Args:
         directory: the writer's.
         before: the numbers of those that were acknowledged when the reader began.
-        since: when that was at the latest, seconds since the epoch.
+        since: when that was at the latest, on the clock of ``uptime``: one that is set would forget too early.
     """
 
     def __init__(self, directory: Path, before: Iterable[int], since: float) -> None:
@@ -35,7 +35,7 @@ class Retention:
 
     def retire(self, published: Sequence[int]) -> None:
         """Delete what was acknowledged longer ago than the horizon, and the oldest beyond ``RETAINED_BYTES``."""
-        now = time.time()
+        now = uptime()
         for number, ends in list(self._ends.items()):
             if all(map(int.__le__, ends, published)):
                 self._acknowledged[number] = now
