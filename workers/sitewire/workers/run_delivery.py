@@ -83,6 +83,7 @@ class RunDelivery:
             open_run=lambda: self._writer.write(()),
             deliver=self._deliver,
             tell=self._tell,
+            tell_if_due=self._tell_if_due,
         )
         self._backoff = Backoff(first=0.5, most=TRY_AGAIN)
         self._stopping = asyncio.Event()

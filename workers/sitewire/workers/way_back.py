@@ -40,6 +40,7 @@ class WayBack:
         open_run: opens the run in the sink; ``GivenUp`` if that fails.
         deliver: writes what is held; ``GivenUp`` if that fails.
         tell: publishes the receipt.
+        tell_if_due: the same, if the last one was some time ago.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class WayBack:
         open_run: Callable[[], Awaitable[object]],
         deliver: Callable[[], Awaitable[None]],
         tell: Callable[[], Awaitable[None]],
+        tell_if_due: Callable[[], Awaitable[None]],
     ) -> None:
         self._detour = detour
         self._holding = holding
@@ -60,6 +62,7 @@ class WayBack:
         self._open_run = open_run
         self._deliver = deliver
         self._tell = tell
+        self._tell_if_due = tell_if_due
 
     async def turn(self) -> Turn:
         """Try once."""
@@ -78,7 +81,9 @@ class WayBack:
             await self._detour.prepare()
             moved = await self._detour.read_on()
             await self._deliver()
-        if not self._detour.behind:
+        if self._detour.behind:
+            await self._tell_if_due()  # a long way back looks like a standstill to who reads receipts
+        else:
             await self._tell()  # nothing brings the run back later for its receipt
         if await self._detour.leave():
             return Turn.BACK

@@ -13,7 +13,7 @@ from sitewire.schemas.hole import Hole, HoleName
 from sitewire.schemas.receipt import StreamKey
 from sitewire.schemas.record import Kind, Record, RecordClass
 from sitewire.schemas.subject import Subject, new_writer
-from sitewire.workers import detour, gaps, parking, route, run_delivery, way_back
+from sitewire.workers import detour, gaps, parking, reporting, route, run_delivery, way_back
 from support.memory_sink import Place, Running
 from support.parking import back, moving, parked
 from support.stream import RUN, SCALARS, WRITER, acknowledged, neighbours, receipt_of, send, tell
@@ -111,6 +111,37 @@ async def test_gaps_holes_writers_and_classes_of_a_parked_run_are_what_they_are_
     assert place.indexes[RUN, KEY] == [*range(22), *range(25, 30), *range(40, 50)]
     assert place.indexes[RUN, StreamKey(late, SCALARS)] == list(range(50))
     assert (await receipt_of(client)).positions[KEY].holes == {HoleName.DROPPED: 3, HoleName.EXPIRED: 10}
+
+
+async def test_on_a_long_way_back_receipts_say_how_far_the_run_has_come(
+    client: Client, place: Place, running: Running, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else shows that it goes on: ten million records took minutes on a busy machine."""
+    monkeypatch.setattr(reporting, "PERIOD", 0.0)
+    monkeypatch.setattr(detour, "READ_BYTES", 1000)
+    go_on = asyncio.Event()
+
+    async def stand_still() -> None:
+        if len(place.indexes[RUN, KEY]) >= 50:
+            await go_on.wait()
+
+    place.before_commit = stand_still
+    place.broken.add(RUN)
+    async with running(), moving(client, place):
+        for at in range(0, 100, 10):
+            await send(client, at, at + 10)
+        await parked(bucket)
+        place.broken.clear()
+        await place.until(RUN, KEY, 50)
+        try:
+            receipt = await receipt_of(client)
+            assert receipt.positions[KEY].next >= 20
+            assert await bucket.all()  # it is on its way
+        finally:
+            go_on.set()
+        await place.until(RUN, KEY, 100)
+        await back(bucket)
+    assert place.indexes[RUN, KEY] == list(range(100))
 
 
 async def test_a_run_that_waits_for_much_stops_nobody_and_gets_what_comes_late(
