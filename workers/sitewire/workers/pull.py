@@ -18,6 +18,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from sitewire.broker_config.errors import BrokerUnreachable, mapped_errors
+from sitewire.broker_config.patient_client import waking
 from sitewire.workers.ownership.unit import ALONE
 
 BATCH: Final = 256  # messages a request
@@ -51,6 +52,7 @@ class Pull:
         self._queue: deque[Msg] = deque()
         self._came = asyncio.Event()
         self._open = 0
+        self._connection = -1
         self._trouble: str | None = None
 
     @asynccontextmanager
@@ -63,14 +65,15 @@ class Pull:
         with mapped_errors():
             subscription = await self._client.subscribe(self._inbox, cb=self._on_message)
         try:
-            yield self
+            with waking(self._client, self._came):
+                yield self
         finally:
             if not self._client.is_closed:
                 with mapped_errors():
                     await subscription.unsubscribe()
 
     async def fetch(self, limit: int) -> list[Msg]:
-        """Return what has come, waiting at most two heartbeats for the first message.
+        """Return what has come, waiting at most two heartbeats for the first message, or until the connection is back.
 
         Args:
             limit: messages at most.
@@ -92,6 +95,8 @@ class Pull:
     async def _wait(self) -> None:
         self._came.clear()
         patience = 2 * HEARTBEAT
+        if self._connection != self._client.stats["reconnects"]:
+            self._open = 0  # the request has gone with its connection
         # While nobody is there, nats-py keeps what is published: the requests of an hour would all come at once.
         if self._open <= 0 and (self._client.is_connected or self._client.is_closed):
             if (left := self._lease_left()) >= SHORTEST:
@@ -106,6 +111,7 @@ class Pull:
 
     async def _request(self, expires: float) -> None:
         self._open = BATCH
+        self._connection = self._client.stats["reconnects"]
         request = {
             "batch": BATCH,
             "max_bytes": MAX_BYTES,

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from nats.aio.client import Client
-from nats.js.api import RawStreamMsg
 
-from sitewire.broker_config.errors import Conflict, NotThere, mapped_errors
+from sitewire.broker_config.backoff import Backoff
+from sitewire.broker_config.errors import Conflict, mapped_errors
+from sitewire.broker_config.leader import last_message
 from sitewire.broker_config.names import RECEIPTS_STREAM
+from sitewire.broker_config.patient_client import pause
+from sitewire.broker_config.stored import Latest
 from sitewire.schemas.errors import SchemaError
 from sitewire.schemas.receipt import Receipt, decode_receipt, encode_receipt
 from sitewire.schemas.subject import RunKey, receipt_subject
@@ -40,9 +43,9 @@ class ReceiptBook:
             BrokerError: the stream could not be read.
         """
         found = await self._read(run)
-        self._sequences[run] = found.seq or 0
+        self._sequences[run] = 0 if found is None else found.sequence
         try:
-            receipt = decode_receipt(found.data or b"")
+            receipt = decode_receipt(b"" if found is None else found.data)
         except SchemaError:
             return None
         return receipt if receipt.sink == sink else None
@@ -61,13 +64,17 @@ class ReceiptBook:
             self._sequences[run] = await self._store(run, data)
         except Conflict:
             found = await self._read(run)
-            if found.data not in sent:
+            if found is None or found.data not in sent:
                 msg = f"the receipt of {run.run}/{run.site} was written by somebody else"
                 raise UnitLost(msg) from None
-            self._sequences[run] = found.seq or 0  # our own, of which the answer was lost
+            self._sequences[run] = found.sequence  # our own, of which the answer was lost
             if found.data != data:
                 self._sequences[run] = await self._store(run, data)
         sent.clear()
+
+    async def pause(self, backoff: Backoff) -> None:
+        """Wait before another attempt, but no longer than until the broker is back."""
+        await pause(self._client, backoff.draw())
 
     def forget(self, run: RunKey) -> None:
         """Let go of what is known of a run; it has to be loaded before it is published again."""
@@ -81,14 +88,8 @@ class ReceiptBook:
             stored = await self._client.jetstream().publish(subject, data, timeout=_TIMEOUT, headers=headers)
         return stored.seq
 
-    async def _read(self, run: RunKey) -> RawStreamMsg:
-        """Return what is stored; of a run without a receipt, a message without a sequence."""
-        subject = receipt_subject(self._route, run)
-        try:
-            with mapped_errors():
-                return await self._client.jsm().get_msg(RECEIPTS_STREAM, subject=subject, direct=True)
-        except NotThere:
-            return RawStreamMsg()
+    async def _read(self, run: RunKey) -> Latest | None:
+        return await last_message(self._client, RECEIPTS_STREAM, receipt_subject(self._route, run))
 
 
 async def _encoded(receipt: Receipt) -> bytes:

@@ -89,7 +89,7 @@ class Reporter:
                 await self._context.book.publish(self._run, receipt)
             except BrokerError as error:
                 self._trouble.met(f"{ITS_RECEIPT}: {error}")
-                await backoff.pause()
+                await self._context.book.pause(backoff)
             else:
                 self._trouble.over(ITS_RECEIPT)
                 self._told = receipt

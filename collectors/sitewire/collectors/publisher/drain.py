@@ -235,7 +235,7 @@ class Drain:
                 raise
             except Temporary as error:
                 self._link.say_once(f"{error}; sending again until the broker has it")
-                await backoff.pause()
+                await self._link.pause(backoff)
 
     async def _pause(self) -> None:
         try:

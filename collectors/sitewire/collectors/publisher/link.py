@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
+import nats.errors
 from nats.aio.client import Client
 
 from sitewire.broker_config.backoff import Backoff
@@ -19,7 +21,8 @@ from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.connection import Endpoint, EventKind, connect
 from sitewire.broker_config.errors import BrokerBusy, BrokerError, Conflict, mapped_errors
 
-ACK_TIMEOUT = 3.0  # seconds until a message without an acknowledgement is sent again
+ACK_TIMEOUT = 3.0  # seconds until a message without an acknowledgement is sent again, on a link that is fast enough
+MOST_PATIENCE = 60.0  # seconds, on one that is not; a link that carries nothing at all is given up before that
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"  # ADR-4 of the NATS project
 _LAST = re.compile(r"wrong last sequence: (\d+)")  # the server says it in words only
 
@@ -55,6 +58,8 @@ class Link:
         self._up = asyncio.Event()
         self._closed = asyncio.Event()
         self._said: set[str] = set()
+        self._returned = asyncio.Event()
+        self._patience = ACK_TIMEOUT
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -86,14 +91,36 @@ class Link:
         client = await self._ready()
         headers = None if expected is None else {_EXPECTED: str(expected)}
         try:
-            with mapped_errors():
-                ack = await client.jetstream().publish(subject, payload, timeout=ACK_TIMEOUT, headers=headers)
+            with mapped_errors(), self._learning():
+                ack = await client.jetstream().publish(subject, payload, timeout=self._patience, headers=headers)
         except Conflict as error:
             found = _LAST.search(str(error))
             if found is None:  # a cluster has another one on its way
                 raise BrokerBusy(str(error)) from error
             raise WrongSequence(int(found[1])) from error
         return ack.seq
+
+    async def pause(self, backoff: Backoff) -> None:
+        """Wait before another attempt, but no longer than until there is another connection."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(backoff.draw()):
+                await self._returned.wait()
+
+    @contextmanager
+    def _learning(self) -> Iterator[None]:
+        """Learn how long an acknowledgement takes here.
+
+        What is sent again too soon makes a slow link slower, until all that it carries is what came in vain (measured
+        at 64 kB/s: four envelopes take longer than ``ACK_TIMEOUT``, and none was ever acknowledged).
+        """
+        generation, sent = self.generation, time.monotonic()
+        try:
+            yield
+        except nats.errors.TimeoutError:
+            if generation == self.generation and self._up.is_set():
+                self._patience = min(self._patience * 2, MOST_PATIENCE)
+            raise
+        self._patience = max(ACK_TIMEOUT, min(2 * (time.monotonic() - sent), MOST_PATIENCE))
 
     def say_once(self, message: str) -> None:
         """Log a trouble the first time that it comes up; ``_back`` forgets it."""
@@ -140,3 +167,5 @@ class Link:
         self.refused = False
         self._said.clear()
         self._up.set()
+        self._returned.set()
+        self._returned = asyncio.Event()
