@@ -2,7 +2,7 @@
 
 What differs from nats-py's defaults, and why: it reconnects for ever (they stop after 60 attempts),
 with jitter (a hub that restarts would meet all sites at the same instants), notices a dead link
-within 30 s (4 to 6 minutes), goes only to servers that it was told of, and prints nothing. Read in the source of 2.16.
+within 15 s (4 to 6 minutes), goes only to servers that it was told of, and prints nothing. Read in the source of 2.16.
 """
 
 from __future__ import annotations
