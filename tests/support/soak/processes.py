@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,14 +48,19 @@ def use_of(pid: int) -> Use | None:
     return None
 
 
-def family(root: int) -> Iterator[int]:
-    """Yield a process and all that descend from it."""
+def children_of_all() -> Mapping[int, Sequence[int]]:
+    """Return the children of every process of the machine."""
     children: dict[int, list[int]] = {}
     for entry in _PROC.iterdir():
         if entry.name.isdigit():
             with suppress(OSError):
                 _, _, fields = (entry / "stat").read_text().rpartition(") ")
                 children.setdefault(int(fields.split()[1]), []).append(int(entry.name))
+    return children
+
+
+def family(root: int, children: Mapping[int, Sequence[int]]) -> Iterator[int]:
+    """Yield a process and all that descend from it."""
     waiting = [root]
     while waiting:
         yield (pid := waiting.pop())

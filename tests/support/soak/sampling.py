@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
@@ -12,7 +12,7 @@ from nats.aio.client import Client
 
 from sitewire.broker_config.load import load_config
 from sitewire.deploy.accounting import read_rows
-from support.soak.processes import Use, command_of, family, machine_busy, size_of, use_of
+from support.soak.processes import Use, children_of_all, command_of, family, machine_busy, size_of, use_of
 from support.soak.rows import NAMES
 from support.soak.stage import Stage
 from support.soak.visible import Visible
@@ -108,17 +108,18 @@ class Sampler:
         yield "mlflow", size_of(self._stage.server.folder)
 
     def _processes(self) -> Iterator[tuple[str, int]]:
-        yield from _named(self._stage.broker.pid, "sitewire broker")
-        yield from _named(self._stage.worker.pid, "sitewire worker")
-        for pid in family(self._stage.server.pid):
+        children = children_of_all()
+        yield from _named(self._stage.broker.pid, "sitewire broker", children)
+        yield from _named(self._stage.worker.pid, "sitewire worker", children)
+        for pid in family(self._stage.server.pid, children):
             yield "MLflow's server", pid
         for job in self._stage.jobs:
-            yield from _named(job.pid, "a site's job")
+            yield from _named(job.pid, "a site's job", children)
 
 
-def _named(root: int, role: str) -> Iterator[tuple[str, int]]:
+def _named(root: int, role: str, children: Mapping[int, Sequence[int]]) -> Iterator[tuple[str, int]]:
     yield role, root
-    for pid in family(root):
+    for pid in family(root, children):
         if pid != root:
             command = command_of(pid)
             yield next((name for part, name in ROLES if part in command), f"{role}'s child"), pid

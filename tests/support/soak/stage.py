@@ -18,9 +18,7 @@ from support.soak.plan import FEW, Part, Plan
 from support.soak.verdict import Logged
 
 MAX_BYTES: Final = 2 << 30  # of the stream: room for a tracker that falls behind
-KEEP: Final = (
-    0.2  # of that: history is trimmed from some minutes on, so that the store does not grow for the whole hour
-)
+KEEP: Final = 0.2  # of that: history is trimmed from some minutes on, so the store does not grow all the time
 _START: Final = 0.4  # seconds of a processor that a trainer takes to start, with room
 _ALONE: Final = ("setsid", str(SITEWIRE))
 """Sessions of their own, as services have them: Linux shares processors out among sessions first."""

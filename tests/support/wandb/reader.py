@@ -195,8 +195,11 @@ _TAKE = {
 
 def _items(items: Iterable[Any]) -> Iterator[tuple[str, Any]]:
     for item in items:
-        yield item.key or ".".join(item.nested_key), json.loads(item.value_json, parse_int=_number)
+        yield item.key or ".".join(item.nested_key), _decoder.decode(item.value_json)
 
 
 def _number(text: str) -> int | float:
     return -0.0 if text == "-0" else int(text)
+
+
+_decoder = json.JSONDecoder(parse_int=_number)  # made once: `json.loads` would make one for each value
