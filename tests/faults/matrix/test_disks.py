@@ -32,20 +32,20 @@ WITH_MLFLOW = just(TENSORBOARD, DATABASE)
 LOAD = Plan((), programs=2, runs=2, rate=300)
 SLOW = replace(LOAD, rate=120)  # what MLflow takes
 
-STORE = ("store", "the broker's store")
+STORE = ("store", "the broker's store", "")
 LOGDIR = ("runs", "TensorBoard's files", "tb")
 LINES = ("lines", "jsonl's files", "lines")
 SHELF = ("wandb", "W&B's files", "wandb")
 TABLES = ("db", "MLflow's database", "mlflow")
 
 
-Where = tuple[str, ...]
+Where = tuple[str, str, str]
 
 
 def full(name: str, where: Where, trackers: MakeTrackers, plan: Plan = LOAD, short: int = 0) -> Row:
     """Return a row of a disk that is full, and has room again."""
-    folder, who, *victim = where
-    place = Place(folder, who, FULL_DISK, *victim)
+    folder, who, victim = where
+    place = Place(folder, who, FULL_DISK, victim)
     return Row(name, [DiskFull(place)], 4, short, plan, trackers, prepare=place.in_memory, settle=True)
 
 
@@ -53,8 +53,8 @@ def read_only(
     name: str, where: Where, ends: Callable[[Stand], Callable[[], object]], trackers: MakeTrackers, plan: Plan = LOAD
 ) -> Row:
     """Return a row of a disk that the kernel makes read-only, until it is mounted again."""
-    folder, who, *victim = where
-    place = Place(folder, who, READ_ONLY, *victim)
+    folder, who, victim = where
+    place = Place(folder, who, READ_ONLY, victim)
     return Row(name, [ReadOnly(place, ends)], 2, 0, plan, trackers, prepare=place.on_ext4, settle=True)
 
 

@@ -7,6 +7,7 @@ import base64
 import socket
 import time
 from collections.abc import Iterator
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,21 @@ async def test_a_server_that_asks_to_be_left_alone_is_and_says_for_how_long(prox
     assert len(proxy.requests) == came + 1
     await runner.reopen()
     await runner.finish(scalars(A, 5, 9))
+
+
+async def test_a_date_until_when_is_the_servers_whatever_our_clock_says(
+    proxy: Proxy, owners: Owners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = await owners.runner(proxy.url)
+    await runner.deliver(scalars(A, 0, 5))
+    real = time.time
+    for jump in (0.0, 86_400.0, -86_400.0):
+        monkeypatch.setattr(time, "time", lambda jump=jump: real() + jump)
+        proxy.answers.append((429, {"Retry-After": formatdate(real() + 60, usegmt=True)}, "slowly"))
+        with pytest.raises(Throttled) as caught:
+            await runner.deliver(scalars(A, 5, 9))
+        assert caught.value.seconds == pytest.approx(60, abs=3)
+        await runner.reopen()
 
 
 async def test_what_is_no_mlflow_says_so(proxy: Proxy, owners: Owners) -> None:

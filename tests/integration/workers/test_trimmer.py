@@ -218,6 +218,22 @@ async def test_what_is_too_old_goes_however_empty_the_stream_is(client: Client, 
         await each.close()
 
 
+@pytest.mark.parametrize("jump", [86_400.0, -86_400.0], ids=["ahead", "behind"])
+async def test_how_old_a_message_is_the_servers_clock_says(
+    client: Client, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    await declare(client, route(), max_bytes=BOUND)
+    await fill(client, 3)
+    await commit(client, 3)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + jump)
+    for hours, first in ((1.0, 1), (1e-9, 4)):
+        trimmer = Trimmer(nats_server.endpoint, Keep(hours=hours))
+        await trimmer.look()
+        await trimmer.close()
+        assert (await state(client)).first == first
+
+
 async def test_what_is_too_old_stays_while_a_route_needs_it(client: Client, nats_server: NatsServer) -> None:
     await declare(client, route(), max_bytes=BOUND)
     await fill(client, 3)

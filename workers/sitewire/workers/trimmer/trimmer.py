@@ -33,9 +33,10 @@ from sitewire.broker_config.errors import BrokerError, BrokerTimeout, BrokerUnre
 from sitewire.broker_config.jetstream_api import ask_unless
 from sitewire.broker_config.model import Keep
 from sitewire.broker_config.names import METRICS_STREAM
+from sitewire.workers.trimmer.age import first_younger_than
 from sitewire.workers.trimmer.needs import Need, committed
 from sitewire.workers.trimmer.policy import over_share
-from sitewire.workers.trimmer.reading import StreamState, first_since, read_needs, read_state
+from sitewire.workers.trimmer.reading import StreamState, read_needs, read_state
 from sitewire.workers.trimmer.retries import trim_retries
 
 PERIOD: Final = 1.0  # seconds between two looks at how full it is: one request
@@ -146,7 +147,7 @@ class Trimmer:
         """Return up to which sequence messages are to go, if nobody needs them; below the first one for none."""
         wanted = over_share(stream, self._keep.share)
         if by_age and self._keep.hours is not None and stream.messages:
-            young = await first_since(client, time.time() - self._keep.hours * 3600)
+            young = await first_younger_than(client, self._keep.hours * 3600)
             wanted = max(wanted, stream.last if young is None else young - 1)
         return wanted
 

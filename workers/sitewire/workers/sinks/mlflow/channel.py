@@ -132,7 +132,7 @@ def from_answer(answer: requests.Response, url: str) -> WorkerError:
     status, wait = answer.status_code, answer.headers.get("Retry-After")
     said = f"{url}: HTTP {status}: {shortened(answer.text)}"
     if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.SERVICE_UNAVAILABLE and wait):
-        return Throttled(said, _seconds(wait))
+        return Throttled(said, _seconds(wait, answer.headers.get("Date")))
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return _shut_out(answer, said)
     code = _error_code(answer)
@@ -167,22 +167,21 @@ def _error_code(answer: requests.Response) -> tuple[str, str] | None:
     return body["error_code"], str(body.get("message", ""))
 
 
-def _seconds(wait: str | None) -> float | None:
-    """Return what ``Retry-After`` says: seconds, or a date."""
+def _seconds(wait: str | None, said_at: str | None) -> float | None:
+    """Return what ``Retry-After`` says: seconds, or a date, which the server's ``Date`` is compared with."""
     if wait is None:
         return None
     try:
         seconds = float(wait)
     except ValueError:
-        seconds = _until(wait)
+        seconds = _moment(wait) - (_moment(said_at) if said_at else time.time())
     return max(seconds, 0.0) if math.isfinite(seconds) else None
 
 
-def _until(wait: str) -> float:
+def _moment(text: str) -> float:
+    """Return a date of a header in seconds since the epoch; NaN if it is none."""
     try:
-        moment = parsedate_to_datetime(wait)
+        moment = parsedate_to_datetime(text)
     except ValueError:
         return math.nan
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.timestamp() - time.time()
+    return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).timestamp()
