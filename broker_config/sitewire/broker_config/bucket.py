@@ -1,23 +1,26 @@
-"""A key-value bucket: nats-py's for single keys, and what it lacks: all keys at once, and a delete that expires.
+"""A key-value bucket: keys that are read all at once, and written by compare-and-set.
 
-A bucket is a stream ``KV_<name>`` with one message a subject (ADR-8 of the NATS project).
+Not nats-py's: that one asks any replica whether a key was deleted, and one that is behind knows of no such key. A
+bucket is a stream ``KV_<name>`` with one message a subject (ADR-8 of the NATS project).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from nats.aio.client import Client
-from nats.js.kv import KeyValue
 
-from sitewire.broker_config.errors import mapped_errors
+from sitewire.broker_config.errors import Conflict, mapped_errors
 from sitewire.broker_config.latest import read_latest
+from sitewire.broker_config.leader import last_message
 
 MARKER_SECONDS: Final = 3600
 """How long the marker of a deleted key stays: nobody watches, it only keeps the key's revisions rising."""
 
 _OPERATION: Final = "KV-Operation"
+_NONE: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,6 @@ class Bucket:
         self._client = client
         self._stream = f"KV_{name}"
         self._prefix = f"$KV.{name}."
-        context = client.jetstream()
-        self._keys = KeyValue(name=name, stream=self._stream, pre=self._prefix, js=context, direct=True)
 
     async def all(self, keys: str = ">") -> dict[str, Entry]:
         """Return what is there by key; ``keys`` is a pattern of the tokens between dots."""
@@ -50,21 +51,25 @@ class Bucket:
 
     async def create(self, key: str, value: bytes) -> int:
         """Store a key that is not there; return its revision."""
-        with mapped_errors():
-            return await self._keys.create(key, value)
+        try:
+            return await self._store(key, value, 0)
+        except Conflict:
+            there = await last_message(self._client, self._stream, self._prefix + key)
+            if there is None or _OPERATION not in there.headers:
+                raise
+            return await self._store(key, value, there.sequence)  # it was deleted
 
     async def update(self, key: str, value: bytes, revision: int) -> int:
         """Replace a value if its revision is still that; return the new one."""
-        with mapped_errors():
-            return await self._keys.update(key, value, revision)
+        return await self._store(key, value, revision)
 
     async def delete(self, key: str, revision: int) -> None:
         """Delete a key if its revision is still that."""
-        headers = {
-            _OPERATION: "PURGE",
-            "Nats-Rollup": "sub",
-            "Nats-TTL": f"{MARKER_SECONDS}s",
-            "Nats-Expected-Last-Subject-Sequence": str(revision),
-        }
+        headers = {_OPERATION: "PURGE", "Nats-Rollup": "sub", "Nats-TTL": f"{MARKER_SECONDS}s"}
+        await self._store(key, b"", revision, headers)
+
+    async def _store(self, key: str, value: bytes, revision: int, headers: Mapping[str, str] = _NONE) -> int:
+        expecting = {**headers, "Nats-Expected-Last-Subject-Sequence": str(revision)}
         with mapped_errors():
-            await self._client.jetstream().publish(self._prefix + key, headers=headers)
+            stored = await self._client.jetstream().publish(self._prefix + key, value, headers=expecting)
+        return stored.seq

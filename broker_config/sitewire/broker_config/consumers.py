@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,13 +10,14 @@ from typing import Final
 from nats.aio.client import Client
 
 from sitewire.broker_config.change import Change, ChangeKind, differences
-from sitewire.broker_config.errors import NotThere, mapped_errors
+from sitewire.broker_config.errors import NotThere
 from sitewire.broker_config.jetstream_api import (
     CONSUMER_MISSING,
+    MESSAGE_MISSING,
     STREAM_MISSING,
-    TIMEOUT_SECONDS,
     Json,
     ask_unless,
+    check_complete,
     send_consumer,
 )
 from sitewire.broker_config.model import BEGINNING, Route, Start
@@ -92,6 +92,7 @@ async def existing_consumers(client: Client, stream: str = METRICS_STREAM) -> di
         page = await ask_unless(client, f"CONSUMER.LIST.{stream}", {"offset": len(found)}, STREAM_MISSING)
         if page is None:
             return None
+        check_complete(page, stream)
         items = page["consumers"] or []
         found |= {item["name"]: item["config"] for item in items}
         if not items or len(found) >= page["total"]:
@@ -240,11 +241,10 @@ async def _resolve_start(client: Client, start: Start) -> Json:
 
 
 async def _first_since(client: Client, time: datetime) -> int | None:
-    body = json.dumps({"next_by_subj": ">", "start_time": _utc_text(time)}).encode()
-    with mapped_errors():
-        message = await client.request(f"$JS.API.DIRECT.GET.{METRICS_STREAM}", body, timeout=TIMEOUT_SECONDS)
-    found = (message.headers or {}).get("Nats-Sequence")
-    return int(found) if found else None
+    # The leader says it: what a replica does not have yet would be passed over.
+    query = {"next_by_subj": ">", "start_time": _utc_text(time)}
+    answer = await ask_unless(client, f"STREAM.MSG.GET.{METRICS_STREAM}", query, MESSAGE_MISSING)
+    return None if answer is None else int(answer["message"]["seq"])
 
 
 def _start_of(config: Json) -> Json:

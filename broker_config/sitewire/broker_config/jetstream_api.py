@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 from nats.aio.client import Client
 from nats.js.errors import APIError
 
-from sitewire.broker_config.errors import Refused, map_error, mapped_errors
+from sitewire.broker_config.errors import BrokerBusy, Refused, map_error, mapped_errors
 
 Json: TypeAlias = dict[str, Any]
 
@@ -58,6 +58,17 @@ async def ask_unless(client: Client, path: str, body: Json | None, codes: frozen
         if error.err_code in codes:
             return None
         raise map_error(error) from error
+
+
+def check_complete(page: Json, stream: str) -> None:
+    """Refuse a list of consumers in which some are missing, because nobody speaks for them at present.
+
+    Raises:
+        BrokerBusy: there are more than it says.
+    """
+    if missing := page.get("missing"):
+        msg = f"{stream}: {len(missing)} consumers have no leader at present"
+        raise BrokerBusy(msg)
 
 
 async def send_consumer(client: Client, stream: str, config: Json, action: str) -> Json:

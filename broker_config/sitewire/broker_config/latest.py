@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
+from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import BrokerUnreachable, mapped_errors
+from sitewire.broker_config.leader import Behind, last_sequence
+from sitewire.broker_config.stored import Latest, of_answer, status_of
+
+LOOKS: Final = 20  # at a replica that is behind, until that is an error
+BEHIND: Final = 0.05  # seconds between two of them
 
 _TIMEOUT: Final = 5.0  # seconds between two messages of an answer
 _PAGE: Final = 8 * 1024 * 1024  # bytes of an answer; without a bound it is what the server keeps for a slow client
@@ -21,36 +24,27 @@ _NOTHING: Final = "404"  # nothing there; or, behind a first message, one that c
 _TOO_MANY: Final = "413"  # over 1,024 subjects at once (ADR-31 of the NATS project)
 
 
-@dataclass(frozen=True, slots=True)
-class Latest:
-    """The last message of a subject.
-
-    Attributes:
-        subject: as stored.
-        sequence: in its stream.
-        data: the payload.
-        headers: of the message, without the server's own.
-        time: when it was stored, seconds since the epoch; 0.0 where the answer does not say.
-    """
-
-    subject: str
-    sequence: int
-    data: bytes
-    headers: dict[str, str]
-    time: float = 0.0
-
-
 async def read_latest(client: Client, stream: str, subject: str = ">") -> list[Latest]:
     """Return the last message of every subject of a stream that a filter matches.
 
-    A few requests up to 1,024 subjects; an ordered consumer above.
+    A few requests up to 1,024 subjects; an ordered consumer above. Whatever the leader had when this was called is in
+    it: who has the leader's last message has all before it.
 
     Raises:
-        BrokerError: no answer, or no such stream.
+        BrokerError: no answer, or no such stream, or the replica that answers is behind and stays so.
     """
     with mapped_errors():
-        found = await _by_request(client, stream, subject)
-        return found if found is not None else await _by_consumer(client, stream, subject)
+        for _ in range(LOOKS):
+            heed_cancellation()
+            due = await last_sequence(client, stream, subject)
+            found = await _by_request(client, stream, subject)
+            if found is None:
+                found = await _by_consumer(client, stream, subject)
+            if due <= max((item.sequence for item in found), default=0):
+                return found
+            await asyncio.sleep(BEHIND)
+    msg = f"{stream}: the server that answers is behind its leader"
+    raise Behind(msg)
 
 
 async def _by_request(client: Client, stream: str, subject: str) -> list[Latest] | None:
@@ -88,33 +82,6 @@ async def _page(client: Client, stream: str, request: dict[str, object]) -> tupl
     finally:
         if not client.is_closed:
             await subscription.unsubscribe()
-
-
-def status_of(message: Msg) -> str | None:
-    """Return the status that an answer to a direct get is; None if it is a stored message.
-
-    What is stored comes with the headers that its publisher chose, a status among them if he likes. The server names
-    the sequence of such a message, and of no status.
-    """
-    headers = message.headers or {}
-    return None if "Nats-Sequence" in headers else headers.get("Status", "")
-
-
-def of_answer(message: Msg) -> Latest:
-    """Read a message of a direct get's answer; the server's headers say where it is from."""
-    headers = dict(message.headers or {})
-    subject, sequence = headers["Nats-Subject"], int(headers["Nats-Sequence"])
-    own = {name: value for name, value in headers.items() if name not in _SERVERS}
-    return Latest(subject, sequence, message.data, own, _seconds(headers.get("Nats-Time-Stamp", "")))
-
-
-_SERVERS: Final = frozenset(
-    {"Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp", "Nats-Num-Pending", "Nats-Last-Sequence"}
-)
-
-
-def _seconds(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp() if text else 0.0
 
 
 async def _by_consumer(client: Client, stream: str, subject: str) -> list[Latest]:

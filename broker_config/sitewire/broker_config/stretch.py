@@ -15,7 +15,8 @@ from nats.aio.subscription import Subscription
 
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import BrokerBusy, BrokerUnreachable, mapped_errors
-from sitewire.broker_config.latest import Latest, of_answer, status_of
+from sitewire.broker_config.leader import Behind, last_sequence
+from sitewire.broker_config.stored import Latest, of_answer, status_of
 
 MOST: Final = 1000  # messages in an answer
 _TIMEOUT: Final = 5.0  # seconds between two messages of an answer
@@ -28,7 +29,7 @@ class Stretch:
 
     Attributes:
         messages: what was asked for, from its beginning on.
-        at_end: nothing lay behind them when the server looked.
+        at_end: the leader of the stream had nothing behind them.
     """
 
     messages: list[Latest]
@@ -46,6 +47,7 @@ async def read_stretch(client: Client, stream: str, subject: str, start: int, ma
         max_bytes: of an answer; at least one message comes if there is one.
 
     Raises:
+        Behind: nothing came, from a replica that does not have yet what there is.
         BrokerError: no answer, an incomplete one, or no such stream.
     """
     request = {"seq": max(start, 1), "next_by_subj": subject, "batch": MOST, "max_bytes": max_bytes}
@@ -54,10 +56,22 @@ async def read_stretch(client: Client, stream: str, subject: str, start: int, ma
         subscription = await client.subscribe(inbox)
         try:
             await client.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=inbox)
-            return await _read(subscription, stream)
+            stretch = await _read(subscription, stream)
         finally:
             if not client.is_closed:
                 await subscription.unsubscribe()
+    return await _checked(client, stream, subject, start, stretch) if stretch.at_end else stretch
+
+
+async def _checked(client: Client, stream: str, subject: str, start: int, stretch: Stretch) -> Stretch:
+    """Only who has all that the leader has may say that there is nothing more."""
+    seen = stretch.messages[-1].sequence if stretch.messages else start - 1
+    if await last_sequence(client, stream, subject) <= seen:
+        return stretch
+    if not stretch.messages:
+        msg = f"{stream}: the server that answers is behind its leader"
+        raise Behind(msg)
+    return Stretch(stretch.messages, at_end=False)
 
 
 async def _read(subscription: Subscription, stream: str) -> Stretch:

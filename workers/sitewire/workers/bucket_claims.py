@@ -5,7 +5,7 @@ from __future__ import annotations
 from nats.aio.client import Client
 
 from sitewire.broker_config.bucket import Bucket, Entry
-from sitewire.broker_config.errors import Conflict
+from sitewire.broker_config.errors import BrokerBusy, Conflict
 from sitewire.broker_config.names import CLAIMS_BUCKET
 from sitewire.broker_config.places import digest_of
 from sitewire.workers.sinks.claims import Claims
@@ -40,7 +40,11 @@ class BucketClaims(Claims):
                 await self._bucket.update(self._prefix + name, value.encode(), entry.revision)
         except Conflict:
             # Somebody was faster, or it was our own try before this one, of which the answer was lost.
-            return await self.read(name) or value
+            claimed = await self.read(name)
+            if claimed is None:
+                msg = f"a claim of {name} was refused, and there is none"
+                raise BrokerBusy(msg) from None
+            return claimed
         return value
 
     async def _entry(self, name: str) -> Entry | None:

@@ -57,7 +57,7 @@ class DeadLetters:
         self._half_full = False
 
     async def decided(self, run: RunKey, positions: Mapping[StreamKey, Position]) -> Decisions:
-        """Return what an earlier owner has decided of a run's indexes and not committed. One request if nothing is.
+        """Return what an earlier owner has decided of a run's indexes and not committed. Two requests if nothing is.
 
         Args:
             run: which.

@@ -17,8 +17,9 @@ from nats.aio.client import Client
 
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import BrokerError
-from sitewire.broker_config.latest import Latest, read_latest
+from sitewire.broker_config.latest import read_latest
 from sitewire.broker_config.names import ACCOUNTS_STREAM, RECEIPTS_STREAM, partition_of
+from sitewire.broker_config.stored import Latest
 from sitewire.broker_config.stretch import read_stretch
 from sitewire.schemas.account import Account, decode_account
 from sitewire.schemas.ending import EndingState

@@ -1,6 +1,6 @@
 """Missing indexes: found in the stream, waited for, or declared gone.
 
-A gap is final only when the stream has no cover for it and the writer's account says that the spool
+A gap is final only when the stream has no cover for it at two looks, and the writer's account says that the spool
 cannot send it again; or, where a route is new to a numbering, that all of it was stored, and the stream has been
 trimmed. Then it is an ``expired`` hole, counted like everything else. Where the stream has a message in its
 place that cannot be read, it is a ``damaged`` one, as soon as the account says that all of it was stored.
@@ -67,6 +67,7 @@ class _Search:
         below: the last readable message that was seen lies below what is missing.
         unread: behind that one there was an unreadable one.
         torn: such a one lies in the place of what is missing.
+        given_up: at the look before, the account said already that it will not come again.
     """
 
     first: int
@@ -76,6 +77,7 @@ class _Search:
     below: bool = True
     unread: bool = False
     torn: bool = False
+    given_up: bool = False
 
     def passed(self, sequence: int) -> None:
         """Note an unreadable message."""
@@ -121,6 +123,7 @@ class GapFiller:
         search.due = now + LOOK_AGAIN
         # The account first: what the spool had let go of by then is in the stream if it ever was.
         fate = await self._fate(gap, now - search.since)
+        given_up, search.given_up = search.given_up, fate.final
         found = await self._read_on(gap, search)
         if found:
             search.due = now  # in part, perhaps
@@ -131,8 +134,8 @@ class GapFiller:
             and now - search.since >= TRIMMED
             and await self._stream.first_sequence() > gap.after
         ):
-            fate = _Fate(final=True, stored=True)  # the oldest that is kept begins behind it
-        hole = _hole(gap, search, fate)
+            given_up, fate = True, _Fate(final=True, stored=True)  # the oldest that is kept begins behind it
+        hole = _hole(gap, search, fate, given_up=given_up)
         if hole is None:
             return []
         if hole.name is HoleName.DAMAGED:
@@ -182,11 +185,13 @@ class _Fate:
     stored: bool
 
 
-def _hole(gap: Gap, search: _Search, fate: _Fate) -> Hole | None:
+def _hole(gap: Gap, search: _Search, fate: _Fate, *, given_up: bool) -> Hole | None:
     torn = search.torn or (gap.last and search.unread)
     if torn and (fate.stored or fate.final):
         return Hole(HoleName.DAMAGED, gap.first, gap.end - gap.first)
-    return Hole(HoleName.EXPIRED, gap.first, gap.end - gap.first) if fate.final and not gap.last else None
+    # Two looks: a leader that was stopped, and is none any more, may have answered one of them with what it had before.
+    expired = fate.final and given_up and not gap.last
+    return Hole(HoleName.EXPIRED, gap.first, gap.end - gap.first) if expired else None
 
 
 def _empty(gap: Gap, hole: Hole) -> Arrival:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from nats.aio.client import Client
 
-from sitewire.broker_config.errors import NotThere, mapped_errors
-from sitewire.broker_config.latest import Latest
+from sitewire.broker_config.errors import mapped_errors
+from sitewire.broker_config.leader import Behind, last_sequence
 from sitewire.broker_config.names import METRICS_STREAM, consumer_name
 from sitewire.broker_config.patterns import contains
+from sitewire.broker_config.stored import Latest
 from sitewire.broker_config.stretch import Stretch, read_stretch
 from sitewire.schemas.errors import SchemaError
 from sitewire.schemas.subject import METRICS, RunKey
@@ -54,16 +55,8 @@ class StoredRuns:
         return tuple(config.filter_subjects or ())  # `broker_config.consumers` makes none without
 
     async def last(self, run: RunKey) -> int:
-        """Return the sequence of a run's last message, whatever its class; 0 if there is none.
-
-        The leader says it: a replica, which direct gets may ask, can be behind.
-        """
-        try:
-            with mapped_errors():
-                found = await self._client.jsm().get_msg(METRICS_STREAM, subject=self._subjects(run))
-        except NotThere:
-            return 0
-        return found.seq or 0
+        """Return the sequence of a run's last message, whatever its class; 0 if there is none."""
+        return await last_sequence(self._client, METRICS_STREAM, self._subjects(run))
 
     async def first(self, run: RunKey, start: int) -> Arrival | None:
         """Return the first readable message at or behind a sequence."""
@@ -85,18 +78,15 @@ class StoredRuns:
             end: the last one wanted.
             max_bytes: of all messages, whether the route takes them or not.
         """
-        stretch = await self._stretch(run, start, max_bytes)
+        try:
+            stretch = await self._stretch(run, start, max_bytes)
+        except Behind:
+            return Passage([], start)
         wanted = [item for item in stretch.messages if item.sequence <= end]
         taken = [item for item in wanted if any(contains(pattern, item.subject) for pattern in filters)]
         arrivals = [arrival async for arrival in _readable(taken)]
-        return Passage(arrivals, await self._behind(run, stretch, wanted, start, end))
-
-    async def _behind(self, run: RunKey, stretch: Stretch, wanted: Sequence[Latest], start: int, end: int) -> int:
-        if len(wanted) < len(stretch.messages):
-            return end + 1
-        seen = wanted[-1].sequence if wanted else start - 1
-        # Only who has seen all that the leader has may say that there is nothing up to the end.
-        return end + 1 if stretch.at_end and await self.last(run) <= seen else seen + 1
+        done = stretch.at_end or len(wanted) < len(stretch.messages)
+        return Passage(arrivals, end + 1 if done else wanted[-1].sequence + 1)
 
     async def _stretch(self, run: RunKey, start: int, max_bytes: int) -> Stretch:
         return await read_stretch(self._client, METRICS_STREAM, self._subjects(run), start, max_bytes)

@@ -1,4 +1,7 @@
-"""The stream, read beside the consumers: by direct get, one message at a time (ADR-31 of the NATS project)."""
+"""The stream, read beside the consumers, one message at a time, as its leader has it.
+
+A gap is given up because the stream has nothing in its place: a replica that is behind must not say so.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from contextlib import suppress
 
 from nats.aio.client import Client
 
-from sitewire.broker_config.errors import NotThere, mapped_errors
+from sitewire.broker_config.errors import mapped_errors
 from sitewire.broker_config.latest import read_latest
+from sitewire.broker_config.leader import last_message, next_message
 from sitewire.broker_config.names import ACCOUNTS_STREAM, METRICS_STREAM, RETRIES_STREAM
 from sitewire.schemas.account import Account, decode_account
 from sitewire.schemas.errors import SchemaError
@@ -53,19 +57,15 @@ class Stream:
         stream = RETRIES_STREAM if subject.startswith(f"{RETRY}.") else METRICS_STREAM
         sequence = max(start, 1)
         while end is None or sequence < end:
-            try:
-                with mapped_errors():
-                    found = await self._manager.get_msg(stream, sequence, subject, direct=True, next=True)
-            except NotThere:
+            found = await next_message(self._client, stream, subject, sequence)
+            if found is None or (end is not None and found.sequence >= end):
                 return
-            if found.seq is None or (end is not None and found.seq >= end):
-                return
-            sequence = found.seq + 1
+            sequence = found.sequence + 1
             try:
-                arrival = read(subject, found.seq, found.data or b"")
+                arrival = read(subject, found.sequence, found.data)
             except SchemaError:
                 if unreadable is not None:
-                    unreadable(found.seq)
+                    unreadable(found.sequence)
                 continue  # its consumer's delivery reports it
             yield arrival
 
@@ -79,9 +79,8 @@ class Stream:
 
     async def account(self, run: RunKey, writer: str) -> Account | None:
         """Return what a writer's publisher last said, or None if it never did."""
+        found = await last_message(self._client, ACCOUNTS_STREAM, account_subject(run, writer))
         try:
-            with mapped_errors():
-                found = await self._manager.get_msg(ACCOUNTS_STREAM, subject=account_subject(run, writer), direct=True)
-            return decode_account(found.data or b"")
-        except (NotThere, SchemaError):
+            return decode_account(found.data) if found is not None else None
+        except SchemaError:
             return None

@@ -14,7 +14,7 @@ from nats.aio.client import Client
 
 from sitewire.broker_config.bucket import Bucket
 from sitewire.broker_config.cancellation import heed_cancellation
-from sitewire.broker_config.jetstream_api import MESSAGE_MISSING, Json, ask_unless
+from sitewire.broker_config.jetstream_api import MESSAGE_MISSING, Json, ask_unless, check_complete
 from sitewire.broker_config.names import METRICS_STREAM, PARKED_BUCKET
 from sitewire.workers.parked_run import ParkedRun
 from sitewire.workers.trimmer.needs import Consumer, Need, make_needs
@@ -25,13 +25,17 @@ ROUTES: Final = "route-"
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
-    """How full a stream is. Sizes in bytes; ``max_bytes`` is -1 without a bound; sequences are 0 before the first."""
+    """How full a stream is. Sizes in bytes; ``max_bytes`` is -1 without a bound; sequences are 0 before the first.
+
+    ``replicas`` is how many servers hold it.
+    """
 
     messages: int
     bytes: int
     max_bytes: int
     first: int
     last: int
+    replicas: int = 1
 
     @property
     def fullness(self) -> float:
@@ -47,8 +51,9 @@ async def read_state(client: Client, stream: str = METRICS_STREAM) -> StreamStat
     """
     info = await ask_unless(client, f"STREAM.INFO.{stream}", None, frozenset()) or {}
     state = info["state"]
-    bound = info["config"].get("max_bytes", -1)
-    return StreamState(state["messages"], state["bytes"], bound, state["first_seq"], state["last_seq"])
+    config = info["config"]
+    bound, replicas = config.get("max_bytes", -1), config.get("num_replicas", 1)
+    return StreamState(state["messages"], state["bytes"], bound, state["first_seq"], state["last_seq"], replicas)
 
 
 async def read_needs(client: Client) -> tuple[Need, ...]:
@@ -103,6 +108,7 @@ async def _consumers(client: Client, stream: str, prefix: str) -> list[Json]:
         seam = found[-1:]
         offset = len(found) - len(seam)
         page = await ask_unless(client, f"CONSUMER.LIST.{stream}", {"offset": offset}, frozenset()) or {}
+        check_complete(page, stream)
         items: list[Json] = page["consumers"] or []
         if seam and _names(items[:1]) != _names(seam):
             found.clear()

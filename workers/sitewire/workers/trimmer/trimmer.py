@@ -13,6 +13,7 @@ Why nothing goes that somebody needs, though needs are read first and the purge 
 - **A broker that came back with another store** has other messages under the same numbers. A purge that waits in a
   client's buffer for a new connection would hit them. So this has a connection of its own, for one life of a link:
   what is read and what is purged is of one process of the server. (JetStream knows no condition for a purge.)
+- **A leader that is none any more** answers with what was true before: see ``two_readings``.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from sitewire.workers.trimmer.needs import Need, committed
 from sitewire.workers.trimmer.policy import over_share
 from sitewire.workers.trimmer.reading import StreamState, read_needs, read_state
 from sitewire.workers.trimmer.retries import trim_retries
+from sitewire.workers.trimmer.two_readings import TwoReadings
 
 PERIOD: Final = 1.0  # seconds between two looks at how full it is: one request
 RARELY: Final = 5.0  # seconds between two looks for what is too old, and at the retries
@@ -90,6 +92,7 @@ class Trimmer:
         self._rarely_due = -math.inf
         self._stuck_since = math.inf
         self._trouble = ""
+        self._readings = TwoReadings()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look and purge until ``stop`` is set; a broker that is away is waited for."""
@@ -134,7 +137,7 @@ class Trimmer:
             self._note(stream, purged=False, need=None)
             return stream
         needs = await read_needs(client)
-        most, began = committed(needs, stream.last), stream.first
+        most, began = self._agreed(stream, committed(needs, stream.last)), stream.first
         while stream.first <= min(wanted, most) and self._left() > 0:
             await _purge(client, min(wanted, most))
             stream = await read_state(client)
@@ -142,6 +145,9 @@ class Trimmer:
         need = needs[0] if needs and wanted >= stream.first else None
         self._note(stream, purged=stream.first > began, need=need)
         return stream
+
+    def _agreed(self, stream: StreamState, most: int) -> int:
+        return most if stream.replicas == 1 else self._readings.agreed(most, time.monotonic())
 
     async def _wanted(self, client: Client, stream: StreamState, *, by_age: bool) -> int:
         """Return up to which sequence messages are to go, if nobody needs them; below the first one for none."""
@@ -177,6 +183,7 @@ class Trimmer:
     async def _connected(self) -> Client:
         if self._client is None or not self._client.is_connected:
             await self.close()
+            self._readings.forget()
             self._client = await connect(self._endpoint, name="sitewire trimmer", comes_back=False)
         return self._client
 
