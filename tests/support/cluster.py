@@ -39,9 +39,8 @@ cluster {{
   host: "127.0.0.1"
   port: {route_port}
   no_advertise: true
-  pool_size: 1
-  connect_retries: 1000000
   routes: [{routes}]
+  {more}
 }}
 """
 
@@ -57,6 +56,7 @@ class Node:
         port: of clients.
         route_port: of the other servers.
         routes: where it looks for the others: their route ports, or those of proxies before them.
+        advertises: where the others are told to look for it; as it is, if empty.
     """
 
     def __init__(self, name: str, directory: Path) -> None:
@@ -67,6 +67,7 @@ class Node:
         self.port = free_port()
         self.route_port = free_port()
         self.routes: list[int] = []
+        self.advertises = ""
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -90,7 +91,8 @@ class Node:
         config = self.directory / "nats-server.conf"
         routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in self.routes)
         fields = {"port": self.port, "name": self.name, "store": self.store, "route_port": self.route_port}
-        config.write_text(_CONFIG.format(routes=routes, **fields))
+        more = f'advertise: "{self.advertises}"' if self.advertises else ""
+        config.write_text(_CONFIG.format(routes=routes, more=more, **fields))
         with self.log.open("ab") as log:
             self._process = subprocess.Popen([BINARY, "-c", config], stdout=log, stderr=log)
 
@@ -171,12 +173,17 @@ class Cluster:
         return next(node for node in self.nodes if node.name == name)
 
     def wait_whole(self) -> None:
-        """Wait until JetStream has a leader, and every stream has one and lacks no replica."""
+        """Wait until JetStream has a leader, and every stream has one and lacks no replica.
+
+        Raises:
+            AssertionError: not in time.
+        """
         self._until(_is_whole, "a cluster that is whole")
 
     def _until(self, condition: Callable[[Json], T], what: str) -> T:
         deadline = time.monotonic() + PATIENCE
         while True:
+            assert any(node.running for node in self.nodes), self.nodes[0].log.read_text()[-1000:]
             answer = asyncio.run(self._streams())
             if answer is not None and (found := condition(answer)):
                 return found

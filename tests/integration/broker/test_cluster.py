@@ -1,0 +1,139 @@
+"""A broker that is three servers: streams on all of them, connections to any, and answers that are not out of date."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nats.aio.client import Client
+
+from sitewire.broker_config.bucket import Bucket
+from sitewire.broker_config.connection import Endpoint, connect
+from sitewire.broker_config.errors import BrokerError
+from sitewire.broker_config.jetstream_api import ask
+from sitewire.broker_config.latest import read_latest
+from sitewire.broker_config.leader import last_message, next_message
+from sitewire.broker_config.model import Broker, Collect, Config
+from sitewire.broker_config.names import ACCOUNTS_STREAM, CLAIMS_BUCKET, METRICS_STREAM, PARTITIONS
+from sitewire.broker_config.stretch import read_stretch
+from sitewire.broker_config.topology import apply, plan
+from sitewire.workers.bucket_claims import BucketClaims
+from support.cluster import Cluster, Node
+from support.matrix.clustered import Parted
+from support.nats import free_port
+from support.stream import RUN, body, partition_of, route
+
+pytestmark = [pytest.mark.nats, pytest.mark.timeout(180)]
+
+WRITER = "ab" * 16
+STREAMS = 8
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parted]:
+    broker = Parted(tmp_path_factory.mktemp("cluster"))
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.kill()
+
+
+@pytest.fixture
+def cluster(broker: Parted) -> Cluster:
+    return broker.cluster
+
+
+@pytest.fixture
+async def client(cluster: Cluster) -> AsyncIterator[Client]:
+    client = await connect(cluster.endpoint, name="test")
+    yield client
+    await client.close()
+
+
+async def declare(client: Client, url: str, replicas: int | None) -> list[str]:
+    broker = Broker.model_validate({"url": url, "replicas": replicas})
+    config = Config(Path("sitewire.yaml"), broker, Collect(spool=Path("/tmp")), (route(),))
+    return [str(change) for change in await apply(client, plan(config))]
+
+
+async def test_replicas_are_given_to_what_is_there_and_too_few_servers_are_said(
+    client: Client, cluster: Cluster
+) -> None:
+    assert all(line.startswith("created") for line in await declare(client, cluster.url, None))
+    refused = await declare(client, cluster.url, 5)
+    assert sum("too few servers for 5 replicas" in line for line in refused) == STREAMS
+    updated = await declare(client, cluster.url, 3)
+    assert sum("num_replicas 1 -> 3" in line for line in updated) == STREAMS
+    await asyncio.to_thread(cluster.wait_whole)
+    assert all(line.startswith("unchanged") for line in await declare(client, cluster.url, 3))
+    assert all(line.startswith("unchanged") for line in await declare(client, cluster.url, None))
+    consumers = (await ask(client, f"CONSUMER.LIST.{METRICS_STREAM}", {"offset": 0}))["consumers"]
+    assert len(consumers) == PARTITIONS
+    assert {len(info["cluster"]["replicas"]) for info in consumers} == {2}
+
+
+async def test_a_connection_goes_to_any_server_that_was_named_and_to_no_other(cluster: Cluster) -> None:
+    first, second, third = cluster.nodes
+    nobody = f"nats://127.0.0.1:{free_port()}"
+    back = asyncio.Event()
+    endpoint = Endpoint(f"{nobody},{first.url},{second.url}")
+    client = await connect(endpoint, name="test", on_event=lambda kind, text: kind == "reconnected" and back.set())
+    try:
+        there = next(node for node in (first, second) if node.port == port_of(client))
+        there.kill()
+        await asyncio.wait_for(back.wait(), 60)
+        assert port_of(client) == ({first.port, second.port} - {there.port}).pop() != third.port
+    finally:
+        await client.close()
+        await asyncio.to_thread(cluster.start)
+
+
+async def test_a_server_that_is_cut_off_answers_nothing_rather_than_what_was_true_before(
+    client: Client, broker: Parted
+) -> None:
+    stream = f"KV_{CLAIMS_BUCKET}"
+    leaders = [
+        await asyncio.to_thread(broker.cluster.leader, name) for name in (stream, METRICS_STREAM, ACCOUNTS_STREAM)
+    ]
+    cut_off = next(node for node in broker.cluster.nodes if node not in leaders)
+    await connected_elsewhere(client, cut_off)
+    there = await connect(Endpoint(cut_off.url), name="cut off")
+    for link in broker.ways_of(cut_off):
+        link.cut()
+    try:
+        assert await BucketClaims(client, "sink").claim("run", "one") == "one"
+        await client.jetstream().publish(f"metrics.{RUN.site}.{RUN.run}.scalars.{WRITER}", body(0, 5))
+        await client.jetstream().publish(f"account.{RUN.site}.{RUN.run}.{WRITER}", b"x")
+        stale = await there.request(f"$JS.API.DIRECT.GET.{METRICS_STREAM}", b'{"last_by_subj": ">"}', timeout=5)
+        assert (stale.headers or {})["Status"] == "404"  # what a direct get says, and is not so
+        questions: list[Callable[[], Coroutine[Any, Any, object]]] = [
+            Bucket(there, CLAIMS_BUCKET).all,
+            lambda: BucketClaims(there, "sink").read("run"),
+            lambda: BucketClaims(there, "sink").claim("run", "another"),
+            lambda: read_latest(there, ACCOUNTS_STREAM),
+            lambda: read_stretch(there, METRICS_STREAM, ">", 1, 1000),
+            lambda: next_message(there, METRICS_STREAM, ">", 1),
+            lambda: last_message(there, METRICS_STREAM, f"metrics.{partition_of(RUN)}.>"),
+        ]
+        answers = await asyncio.gather(*(question() for question in questions), return_exceptions=True)
+        assert all(isinstance(answer, BrokerError) for answer in answers), answers
+    finally:
+        for link in broker.ways_of(cut_off):
+            link.heal()
+        await there.close()
+    assert await BucketClaims(client, "sink").claim("run", "another") == "one"
+
+
+async def connected_elsewhere(client: Client, node: Node) -> None:
+    while port_of(client) == node.port:
+        await client.force_reconnect()
+        await asyncio.sleep(0.1)
+
+
+def port_of(client: Client) -> int:
+    assert client.connected_url is not None
+    return client.connected_url.port or 0
