@@ -14,6 +14,8 @@ from sitewire.broker_config.errors import BrokerUnreachable, mapped_errors
 from sitewire.broker_config.leader import Behind, last_sequence
 from sitewire.broker_config.stored import Latest, of_answer, status_of
 
+__all__ = ["Latest", "read_latest"]
+
 LOOKS: Final = 20  # at a replica that is behind, until that is an error
 BEHIND: Final = 0.05  # seconds between two of them
 
