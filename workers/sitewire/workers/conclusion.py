@@ -24,6 +24,7 @@ class Conclusion:
         self._accounts: dict[str, Account] | None = None
         self._early: dict[str, Account] = {}  # heard before those were read, or meanwhile
         self._ending: Ending | None = None
+        self._stale = False
         self._before_start: set[StreamKey] = set()
 
     def heard(self, writer: str, account: Account) -> None:
@@ -33,7 +34,7 @@ class Conclusion:
             self._early[writer] = account
         elif self._accounts.get(writer) != account:
             self._accounts[writer] = account
-            self._ending = standing(self._accounts)
+            self._stale = True  # worked out when it is asked for: a run can have thousands of writers
 
     def forget(self) -> None:
         """After a reconnection the store may be another."""
@@ -57,7 +58,9 @@ class Conclusion:
             found = await self._context.stream.accounts(self._run)
             # What was heard may be newer than what was read. If it is older, the newer one is heard yet.
             self._accounts, self._early = found | self._early, {}
-            self._ending = standing(self._accounts)
+            self._stale = True
+        if self._stale:
+            self._ending, self._stale = standing(self._accounts), False
         ending = self._ending
         if ending is None or not is_news(ending, receipt.ending):
             return None

@@ -12,6 +12,7 @@ from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import BrokerError
 from sitewire.schemas.ending import Ending
 from sitewire.schemas.envelope import Span
+from sitewire.schemas.limits import MAX_INDEX
 from sitewire.schemas.receipt import Position, Receipt, StreamKey
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.plan import Plan
@@ -72,7 +73,8 @@ class Reporter:
         self._receipt = replace(
             old,
             positions=dict(positions),
-            duplicates=old.duplicates + plan.duplicates,
+            # Whoever sends a hole of 2**61 indexes again and again gets no further than a count can.
+            duplicates=min(old.duplicates + plan.duplicates, MAX_INDEX),
             first_time=min([*times, old.first_time] if old.first_time else times, default=0.0),
             last_time=max([*times, old.last_time], default=0.0),
         )

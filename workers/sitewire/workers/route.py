@@ -44,6 +44,7 @@ MOST_WAITING = 2 * 1024 * 1024  # bytes of a partition's messages in work; decod
 MOST_AGAIN = 1024 * 1024  # bytes of a partition's retries, beside these
 MANY_WAITING = MAX_ACK_PENDING // 2  # messages; with those on their way it is the most that the server gives
 MOST_SUSPECTED = MAX_ACK_PENDING // 4  # unreadable messages that are looked into; what is more is terminated at once
+MANY_RUNS = 64  # open at once; each may hold files and memory of its tracker
 KEEP_ALIVE = 10.0  # seconds, a third of the consumers' ack_wait
 STOP_TIMEOUT = 10.0  # seconds for what is there to be committed and acknowledged
 
@@ -98,7 +99,8 @@ class RoutePartition:
         self._ends = ends
         takes = ends.takes if ends is not None else lambda _: True
         self._context = RouteContext(
-            route, partition, sink, stream, gaps, book, start, self._settled, lot, letters, self._breaker, takes
+            *(route, partition, sink, stream, gaps, book, start, self._settled, lot, letters, self._breaker, takes),
+            lambda: len(self._runs) > MANY_RUNS,
         )
         self._runs: dict[RunKey, tuple[RunDelivery, asyncio.Task[None]]] = {}
         self._aside = SettingAside(route, letters)

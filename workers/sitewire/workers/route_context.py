@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sitewire.workers.breaker import Breaker
@@ -32,6 +33,7 @@ class RouteContext:
         letters: the route's dead letters.
         breaker: of the sink's place, shared with all that this worker writes there.
         takes: whether the route reads what is published under a subject.
+        crowded: whether the partition has so many runs open that those which are quiet should make room.
     """
 
     name: str
@@ -46,3 +48,4 @@ class RouteContext:
     letters: DeadLetters
     breaker: Breaker
     takes: Takes = lambda _: True
+    crowded: Callable[[], bool] = lambda: False

@@ -38,6 +38,7 @@ from sitewire.workers.way_back import MISSING, Turn, WayBack
 from sitewire.workers.writing import RunWriter
 
 IDLE = 60.0  # seconds without a message until a run is closed in the sink; the next message opens it again
+QUIET = 5.0  # seconds of the same, where many runs are open: whoever may publish can name a new one in each message
 TRY_AGAIN = 30.0  # seconds at most between two attempts of a parked run
 
 HANGS = "an attempt to write has not come back"
@@ -67,6 +68,7 @@ class RunDelivery:
         self.run_key = run
         self.moved = 0.0
         self.missing_since: float | None = None
+        self._came = time.monotonic()
         self._context = context
         self._holding = Holding()
         self._detour = Detour(run, context.lot, self._holding)
@@ -120,6 +122,7 @@ class RunDelivery:
     def put(self, arrival: Arrival) -> None:
         """Take a message."""
         self._writer.experiment = self._writer.experiment or arrival.envelope.experiment
+        self._came = time.monotonic()
         self._holding.put(arrival)
         if self.parked:
             self._context.lot.called.set()
@@ -260,7 +263,8 @@ class RunDelivery:
     async def _wait(self) -> None:
         """Wait for messages, for what is due, or for the end."""
         looking = self._holding.held or self._suspicions.count
-        seconds = LOOK_AGAIN if looking else PERIOD if self._reporter.owes else IDLE
+        resting = min(QUIET, IDLE)
+        seconds = LOOK_AGAIN if looking else PERIOD if self._reporter.owes else resting
         idle = False
         if not (self._holding.waits or self._stopping.is_set() or self._may_end):
             self._holding.came.clear()
@@ -268,7 +272,8 @@ class RunDelivery:
                 async with asyncio.timeout(seconds):
                     await self._holding.came.wait()
             except TimeoutError:
-                idle = seconds == IDLE
+                quiet = time.monotonic() - self._came
+                idle = seconds == resting and quiet >= (resting if self._context.crowded() else IDLE)
         # Decided without an await between the look and the word, so that no message is put into a closed inbox.
         self.ended = not self._holding.waits and (self._stopping.is_set() or idle)
 
