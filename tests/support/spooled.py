@@ -74,7 +74,12 @@ def ends(items: list[Item], start: int = 0) -> dict[RecordClass, int]:
     return line
 
 
+def end_of(item: Item) -> int:
+    """The index behind an item."""
+    return item.hole.end if isinstance(item, Missing) else item.index + 1
+
+
 def acknowledge(reader: SpoolReader, items: list[Item]) -> None:
     """As a publisher does when the broker has stored them all."""
     for item in items:
-        reader.acknowledge(item.record_class, item.hole.end if isinstance(item, Missing) else item.index + 1)
+        reader.acknowledge(item.record_class, end_of(item))

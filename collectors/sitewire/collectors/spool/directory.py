@@ -63,12 +63,20 @@ class WriterDirectory:
         return CursorFile(self.path / "cursor")
 
     def state(self) -> State:
-        """Return what the writer's page says now."""
+        """Return what the writer's page says now.
+
+        Raises:
+            OSError: the disk gives an error.
+        """
         return read_state(self.state_path)
 
     @property
     def ended(self) -> bool:
-        """Whether the writer has finished in order: no record will follow."""
+        """Whether the writer has finished in order: no record will follow.
+
+        Raises:
+            OSError: the disk gives an error.
+        """
         return self.state().ended
 
     def is_alive(self) -> bool:
@@ -205,8 +213,8 @@ def _is_writer(path: Path) -> bool:
     try:
         # With segments it is one even so: a power cut can take a file that was never synced.
         return (path / "writer.json").exists() or bool(segment.numbers(path))
-    except PermissionError:
-        return True  # somebody else's: to be said, not to be passed over
+    except OSError:
+        return True  # somebody else's, or the disk gives an error: to be said, not to be passed over
 
 
 def _make(path: Path) -> None:

@@ -10,8 +10,10 @@ import logging
 import queue
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -50,6 +52,7 @@ class Keeper:
         self._policy = policy
         self._sync = sync
         self._number = 0
+        self._latest = 0  # the number of the one made last: written to, or ready to be
         self._troubles: set[str] = set()
         # A SimpleQueue: put() may be interrupted by a signal handler that puts, and takes no lock that could deadlock.
         self._retired: queue.SimpleQueue[Segment | None] = queue.SimpleQueue()
@@ -62,7 +65,12 @@ class Keeper:
             OSError: there is no room for it.
         """
         size = segment.size_of(self._number, self._limit)
-        made = segment.prepare(self._directory, self._writer, self._number, size, mapped=self._mapped)
+        try:
+            made = segment.prepare(self._directory, self._writer, self._number, size, mapped=self._mapped)
+        except FileExistsError:
+            self._number += 1  # what an attempt has left that could not even undo itself; nobody reads it
+            raise
+        self._latest = self._number
         self._number += 1
         return made
 
@@ -108,14 +116,15 @@ class Keeper:
 
     def _supply(self) -> None:
         """Prepare the next segment; where that cannot be, log calls drop at once instead of waiting for it."""
-        if self._make_room(segment.size_of(self._number, self._limit)) and self._guarded(self._prepare_next):
+        if self._guarded(self._prepare_next) and self.ready is not None:
             self.patience = BURST_SECONDS
             self._troubles.clear()
         else:
             self.patience = BLOCK_SECONDS if self._policy == "block" else 0.0
 
     def _prepare_next(self) -> None:
-        self.ready = self.prepare()
+        if self._make_room(segment.size_of(self._number, self._limit)):
+            self.ready = self.prepare()
 
     def _make_room(self, size: int) -> bool:
         """Delete the oldest segments until ``size`` more bytes fit: those acknowledged, others as the policy says."""
@@ -125,7 +134,7 @@ class Keeper:
         if excess <= 0:
             return True
         published = CursorFile(self._directory / "cursor").load().published
-        for number in held[:-1]:  # the last one is being written
+        for number in held[: bisect_left(held, self._latest)]:  # that one is being written
             if self._policy != "drop_oldest" and not self._acknowledged(number, held, published):
                 return False
             with suppress(OSError):  # its reader was faster
@@ -148,12 +157,13 @@ class Keeper:
 
     def _close(self, old: Segment) -> None:
         self._guarded(old.storage.sync)
-        old.storage.close()
+        self._guarded(old.storage.close)
 
     def _discard_ready(self) -> None:
         if self.ready is not None:
-            self.ready.storage.close()
-            segment.path_of(self._directory, self.ready.number).unlink(missing_ok=True)
+            self._guarded(self.ready.storage.close)
+            path = segment.path_of(self._directory, self.ready.number)
+            self._guarded(partial(path.unlink, missing_ok=True))
 
     def _guarded(self, action: Callable[[], None]) -> bool:
         """Do it; a disk in trouble is logged once until it recovers, and tried again later."""

@@ -10,12 +10,14 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeAlias
 
 _Inode: TypeAlias = tuple[int, int]
 
-_held: Final[dict[_Inode, int]] = {}
+_held: Final[dict[_Inode, tuple[int, Path]]] = {}
+"""Descriptor and path of each; the path as it was when the lock was taken."""
 # Held while a lock file is open and not yet remembered: a second thread that opened and closed the
 # same file in between would drop the lock. Reentrant: a signal handler may ask while its thread is in here.
 _mutex = threading.RLock()
@@ -35,7 +37,7 @@ def take(path: Path) -> bool:
             taken = _try(fd, fcntl.LOCK_EX)
             if taken:
                 status = os.fstat(fd)
-                _held[status.st_dev, status.st_ino] = fd
+                _held[status.st_dev, status.st_ino] = fd, path
         except BaseException:
             os.close(fd)
             raise
@@ -45,12 +47,16 @@ def take(path: Path) -> bool:
 
 
 def release(path: Path) -> None:
-    """Let go of a lock that this process took; nothing happens if it has not."""
+    """Let go of a lock that this process took; nothing happens if it has not.
+
+    It is let go of though its file has been moved away, or the disk does not answer.
+    """
     with _mutex:
-        inode = _inode(path)
-        fd = _held.pop(inode, None) if inode is not None else None
-        if fd is not None:
-            os.close(fd)
+        inode = _taken(path)
+        if inode is not None:
+            fd, _ = _held.pop(inode)
+            with suppress(OSError):  # the descriptor is gone whatever ``close`` says
+                os.close(fd)
 
 
 def is_held(path: Path) -> bool:
@@ -81,6 +87,14 @@ def _try(fd: int, operation: int) -> bool:
     return True
 
 
+def _taken(path: Path) -> _Inode | None:
+    """Return which of the locks that this process holds is meant by a path, if one is."""
+    with suppress(OSError):
+        if (inode := _inode(path)) in _held:
+            return inode
+    return next((inode for inode, (_, taken) in _held.items() if taken == path), None)
+
+
 def _inode(path: Path) -> _Inode | None:
     try:
         status = path.stat()
@@ -93,7 +107,7 @@ def _forget() -> None:
     """In a forked child: the locks are the parent's, and so was a thread that may have been in the mutex."""
     global _mutex  # noqa: PLW0603  one mutex a process
     _mutex = threading.RLock()
-    for fd in _held.values():
+    for fd, _ in _held.values():
         os.close(fd)  # drops locks of this process only, and it has none
     _held.clear()
 

@@ -158,7 +158,7 @@ class SpoolReader:
         state = self._directory.state()
         self.note_assigned(state.assigned)
         final = dead or state.ended
-        following = self._following()
+        following = self._following(final=final)
         # Before anything is called missing, everything behind has been looked at.
         short = any(map(int.__lt__, self._line.next, state.assigned))
         complete = final or following is not None
@@ -176,12 +176,24 @@ class SpoolReader:
         self._done = final
         return False
 
-    def _following(self) -> int | None:
+    def _following(self, *, final: bool) -> int | None:
         """Return the next segment that the writer has moved into."""
         for number in segment.numbers(self._path):
-            if number > self._number and segment.read_header(self._path, number).begun:
+            if number > self._number and self._has_begun(number, final=final):
                 return number
         return None
+
+    def _has_begun(self, number: int, *, final: bool) -> bool:
+        """Whether a segment is being written, or was. One with a damaged header may only have been prepared.
+
+        A living writer is then believed to be in it when there is a frame: who left the one before too early would
+        miss what is still written to it.
+        """
+        begun, firsts = segment.read_header(self._path, number)
+        if not begun or firsts is not None or final:
+            return begun
+        data = segment.path_of(self._path, number).read_bytes()
+        return frame.find(data, segment.HEADER_BYTES, frame.salts(self._path.name, number)) is not None
 
     def _enter(self, number: int, items: list[Item]) -> bool:
         try:

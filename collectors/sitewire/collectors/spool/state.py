@@ -49,8 +49,12 @@ class StatePage:
     def __init__(self, path: Path, *, mapped: bool) -> None:
         self._storage = storage.create(path, PAGE_BYTES, mapped=mapped)
         self._sequence = 0
-        for _ in range(2):  # both places exist before a disk can be full
-            self.write((0,) * len(CLASSES), ended=False)
+        try:
+            for _ in range(2):  # both places exist before a disk can be full
+                self.write((0,) * len(CLASSES), ended=False)
+        except OSError:
+            self._storage.close()
+            raise
 
     def write(self, assigned: Sequence[int], *, ended: bool, failed: bool = False) -> None:
         """Replace the older of the two copies.
@@ -76,10 +80,14 @@ class StatePage:
 
 
 def read_state(path: Path) -> State:
-    """Return what the page says; nothing assigned where there is no page, or none that checks out."""
+    """Return what the page says; nothing assigned where there is no page, or none that checks out.
+
+    Raises:
+        OSError: the disk gives an error: what it says is not known, and that is not "nothing".
+    """
     try:
         page = path.read_bytes()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return State()
     newest = _SLOTS.newest(page)
     if newest is None:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
@@ -91,12 +91,16 @@ class SpoolWriter:
         path = self.directory.path
         if mapped is None:
             mapped = filesystem.allocates(path)
-        self._state = StatePage(self.directory.state_path, mapped=mapped)
-        self._keeper = Keeper(path, writer, mapped=mapped, limit=limit, policy=policy, sync=self._sync)
-        first = self._keeper.prepare()
-        first.begin(self._next)
-        self._use(first)
-        self._keeper.start()
+        with ExitStack() as undo:  # it is tried again each half minute: descriptors must not pile up
+            self._state = StatePage(self.directory.state_path, mapped=mapped)
+            undo.callback(self._state.close)
+            self._keeper = Keeper(path, writer, mapped=mapped, limit=limit, policy=policy, sync=self._sync)
+            first = self._keeper.prepare()
+            undo.callback(first.storage.close)
+            first.begin(self._next)
+            self._use(first)
+            self._keeper.start()
+            undo.pop_all()
 
     def append_scalar(self, name: str, value: float, time: float, step: int | None) -> bool:
         """Append one scalar; ``append`` for the case that has to be fast.
@@ -204,7 +208,7 @@ class SpoolWriter:
             self._end()
         elif number != _NOTHING and not self._closed:
             self._next[number] += 1
-            self._write_state()
+            self._write_both_states()
         return False
 
     def _end(self) -> None:
@@ -212,8 +216,7 @@ class SpoolWriter:
             return
         self._capacity = 0  # sends every later append to where ``_closed`` is asked
         self._closed = True
-        for _ in range(2):  # both copies: one flipped byte must not take the end away
-            self._write_state()
+        self._write_both_states()
         stopped = self._keeper.stop()
         self.directory.release_alive()
         self._finished = True
@@ -284,6 +287,11 @@ class SpoolWriter:
         with suppress(OSError):  # no room for metadata, or no right to it: the segments' times are still there
             os.utime(self.directory.state_path)
 
+    def _write_both_states(self) -> None:
+        """Write what no frame says: one flipped byte must not take it away."""
+        for _ in range(2):
+            self._write_state()
+
     def _write_state(self) -> None:
         if self._finished:
             return
@@ -291,9 +299,9 @@ class SpoolWriter:
             self._state.write(self._next, ended=self._closed, failed=self._failed)
 
     def _close(self) -> None:
-        with suppress(OSError):
-            self._segment.storage.close()
-            self._state.close()
+        for close in (self._segment.storage.close, self._state.close):
+            with suppress(OSError):
+                close()
 
 
 def _discard(_position: int, _data: bytes) -> None:
