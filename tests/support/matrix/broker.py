@@ -42,6 +42,7 @@ class Broker(Protocol):
 
     def processes(self) -> Sequence[int]:
         """Return the process ids that are alive."""
+        ...
 
 
 class Embedded:

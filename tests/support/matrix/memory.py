@@ -62,8 +62,10 @@ def peak_mib(pid: int) -> int:
 
 
 def name_of(pid: int) -> str:
-    """Return the name of a process's program."""
-    return "".join(_read(pid, "comm")).strip() or "gone"
+    """Return the name of a process's program; of a module that Python runs, the module's."""
+    arguments = "".join(_read(pid, "cmdline")).split("\0")
+    module = arguments[arguments.index("-m") + 1] if "-m" in arguments[:-1] else ""
+    return ".".join(module.split(".")[-2:]) or "".join(_read(pid, "comm")).strip() or "gone"
 
 
 def descendants(pid: int) -> Iterator[int]:

@@ -90,23 +90,27 @@ def play(row: Row, folder: Path, seed: int | None = None, strikes: int | None = 
         strikes: how many, if not as many as the row says.
 
     Raises:
-        AssertionError: something hung, or a process that is not to die has died.
+        AssertionError: a process that is not to die has died, or a trainer does not end.
     """
     seed = int(SEED) if seed is None and SEED else random.SystemRandom().randrange(10**6) if seed is None else seed
     account = Account(row.name, seed)
-    print(f"{row.name}: seed {seed}")  # a row that hangs has no account
+    print(f"{row.name}: seed {seed}")  # a row that does not come to its end has no account
     began = time.monotonic()
     with _stand(row, folder, seed) as stand, watching_memory(stand.roles) as memory:
         account.memory = memory.peaks
-        catching_up = CatchingUp(stand.runs, stand.plan.trackers, stand.folder)
+        catching_up = CatchingUp(stand.runs, stand.plan.trackers, stand.folder, row.patience)
         account.catch_up = catching_up.seconds
-        catching_up.wait_for_more(BEGUN, row.patience, stand.site.logs)
+        catching_up.begin(BEGUN)
         for _ in range(strikes or (row.strikes if FULL else row.short)):
-            _strike(row, stand, account, catching_up)
-        catching_up.measure(row.patience, stand.site.logs)
+            if not catching_up.complaints:
+                _strike(row, stand, account, catching_up)
+        catching_up.measure()
         stand.finish()
         memory.look()
         _judge(row, stand, account)
+        account.complaints += catching_up.complaints
+        if not account.exact:
+            print(stand.site.logs())
     account.seconds = time.monotonic() - began
     return account
 
@@ -125,11 +129,10 @@ def _strike(row: Row, stand: Stand, account: Account, catching_up: CatchingUp) -
     fault.strike(stand)
     account.strikes[fault.name] = account.strikes.get(fault.name, 0) + 1
     if row.settle or stand.rng.random() < MEASURED:
-        catching_up.measure(row.patience, stand.site.logs)
-        catching_up.wait_for_more(stand.rng.randrange(1, MOST_PROGRESS), row.patience, stand.site.logs)
+        catching_up.measure()
+        catching_up.wait_for_more(stand.rng.randrange(1, MOST_PROGRESS))
     elif stand.rng.random() < 0.5:
-        eye = stand.rng.choice(catching_up.eyes)
-        eye.wait_for_more(stand.rng.randrange(1, MOST_PROGRESS), row.patience, stand.site.logs)
+        catching_up.wait_for_more(stand.rng.randrange(1, MOST_PROGRESS), [stand.rng.choice(catching_up.eyes)])
     else:
         time.sleep(stand.rng.uniform(0, MOST_PAUSE))  # no condition: the moment is to be any
 
