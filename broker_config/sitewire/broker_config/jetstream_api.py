@@ -24,6 +24,8 @@ CONSUMER_MISSING: Final = frozenset({10149, 10014})
 MESSAGE_MISSING: Final = frozenset({10037})
 STREAM_EXISTS: Final = frozenset({10058})
 STREAM_MISSING: Final = frozenset({10059})
+NO_LEADER: Final = 10008
+"""Error code: of a stream, a consumer, or JetStream as a whole; one is elected within seconds."""
 NO_PEERS: Final = frozenset({10005, 10074})
 """Error codes: too few servers for that many replicas, or no cluster at all."""
 NO_STORAGE: Final = frozenset({10023, 10047})
@@ -35,6 +37,7 @@ async def ask(client: Client, path: str, body: Json | None = None) -> Json:
 
     Raises:
         APIError: the server said no; ``err_code`` says why.
+        BrokerBusy: a cluster without a leader.
         BrokerError: no answer.
     """
     payload = json.dumps(body).encode() if body is not None else b""
@@ -42,6 +45,9 @@ async def ask(client: Client, path: str, body: Json | None = None) -> Json:
         message = await client.request(f"$JS.API.{path}", payload, timeout=TIMEOUT_SECONDS)
     answer: Json = json.loads(message.data)
     if error := answer.get("error"):
+        if error.get("err_code") == NO_LEADER:
+            msg = "the cluster has no leader at present"
+            raise BrokerBusy(msg)
         raise APIError(error.get("code"), error.get("description"), error.get("err_code"))
     return answer
 

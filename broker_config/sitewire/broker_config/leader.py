@@ -12,7 +12,7 @@ from typing import Final
 
 from nats.aio.client import Client
 
-from sitewire.broker_config.errors import BrokerBusy, mapped_errors
+from sitewire.broker_config.errors import BrokerBusy, BrokerTimeout
 from sitewire.broker_config.jetstream_api import MESSAGE_MISSING, STREAM_MISSING, Json, ask_unless
 from sitewire.broker_config.stored import Latest
 
@@ -54,9 +54,12 @@ async def last_sequence(client: Client, stream: str, subject: str) -> int:
 
 async def _message(client: Client, stream: str, query: Json) -> Latest | None:
     missing = MESSAGE_MISSING | STREAM_MISSING
-    with mapped_errors():
+    try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             answer = await ask_unless(client, f"STREAM.MSG.GET.{stream}", query, missing)
+    except TimeoutError:
+        msg = f"nobody has answered for {stream}"
+        raise BrokerTimeout(msg) from None
     if answer is None:
         return None
     message = answer["message"]

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import NoRespondersError
 
 from sitewire.broker_config.bucket import Bucket
 from sitewire.broker_config.connection import Endpoint, connect
-from sitewire.broker_config.errors import BrokerError
+from sitewire.broker_config.errors import BrokerBusy, BrokerError, BrokerTimeout, Temporary
 from sitewire.broker_config.jetstream_api import ask
 from sitewire.broker_config.latest import read_latest
 from sitewire.broker_config.leader import last_message, next_message
 from sitewire.broker_config.model import Broker, Collect, Config
-from sitewire.broker_config.names import ACCOUNTS_STREAM, CLAIMS_BUCKET, METRICS_STREAM, PARTITIONS
+from sitewire.broker_config.names import ACCOUNTS_STREAM, CLAIMS_BUCKET, METRICS_STREAM, PARTITIONS, RECEIPTS_STREAM
 from sitewire.broker_config.stretch import read_stretch
 from sitewire.broker_config.topology import apply, plan
+from sitewire.schemas.receipt import Receipt
 from sitewire.workers.bucket_claims import BucketClaims
+from sitewire.workers.receipts import ReceiptBook
 from support.cluster import Cluster, Node
+from support.links.link import Link
 from support.matrix.clustered import Parted
 from support.nats import free_port
 from support.stream import RUN, body, partition_of, route
@@ -54,6 +60,20 @@ async def client(cluster: Cluster) -> AsyncIterator[Client]:
     await client.close()
 
 
+@pytest.fixture
+async def connected() -> AsyncIterator[Callable[[Node], Awaitable[Client]]]:
+    """Connect to one of the servers, and no other."""
+    clients: list[Client] = []
+
+    async def connected(node: Node) -> Client:
+        clients.append(await connect(Endpoint(node.url), name="test"))
+        return clients[-1]
+
+    yield connected
+    for client in clients:
+        await client.close()
+
+
 async def declare(client: Client, url: str, replicas: int | None) -> list[str]:
     broker = Broker.model_validate({"url": url, "replicas": replicas})
     config = Config(Path("sitewire.yaml"), broker, Collect(spool=Path("/tmp")), (route(),))
@@ -76,39 +96,22 @@ async def test_replicas_are_given_to_what_is_there_and_too_few_servers_are_said(
     assert {len(info["cluster"]["replicas"]) for info in consumers} == {2}
 
 
-async def test_a_connection_goes_to_any_server_that_was_named_and_to_no_other(cluster: Cluster) -> None:
-    first, second, third = cluster.nodes
-    nobody = f"nats://127.0.0.1:{free_port()}"
-    back = asyncio.Event()
-    endpoint = Endpoint(f"{nobody},{first.url},{second.url}")
-    client = await connect(endpoint, name="test", on_event=lambda kind, text: kind == "reconnected" and back.set())
-    try:
-        there = next(node for node in (first, second) if node.port == port_of(client))
-        there.kill()
-        await asyncio.wait_for(back.wait(), 60)
-        assert port_of(client) == ({first.port, second.port} - {there.port}).pop() != third.port
-    finally:
-        await client.close()
-        await asyncio.to_thread(cluster.start)
-
-
 async def test_a_server_that_is_cut_off_answers_nothing_rather_than_what_was_true_before(
-    client: Client, broker: Parted
+    broker: Parted, connected: Callable[[Node], Awaitable[Client]]
 ) -> None:
     stream = f"KV_{CLAIMS_BUCKET}"
     leaders = [
         await asyncio.to_thread(broker.cluster.leader, name) for name in (stream, METRICS_STREAM, ACCOUNTS_STREAM)
     ]
     cut_off = next(node for node in broker.cluster.nodes if node not in leaders)
-    await connected_elsewhere(client, cut_off)
-    there = await connect(Endpoint(cut_off.url), name="cut off")
-    for link in broker.ways_of(cut_off):
-        link.cut()
+    client = await connected(leaders[0])
+    there = await connected(cut_off)
     try:
+        await cut(broker.ways_of(cut_off), there)
         assert await BucketClaims(client, "sink").claim("run", "one") == "one"
         await client.jetstream().publish(f"metrics.{RUN.site}.{RUN.run}.scalars.{WRITER}", body(0, 5))
         await client.jetstream().publish(f"account.{RUN.site}.{RUN.run}.{WRITER}", b"x")
-        stale = await there.request(f"$JS.API.DIRECT.GET.{METRICS_STREAM}", b'{"last_by_subj": ">"}', timeout=5)
+        stale = await asked_directly(there)
         assert (stale.headers or {})["Status"] == "404"  # what a direct get says, and is not so
         questions: list[Callable[[], Coroutine[Any, Any, object]]] = [
             Bucket(there, CLAIMS_BUCKET).all,
@@ -124,14 +127,68 @@ async def test_a_server_that_is_cut_off_answers_nothing_rather_than_what_was_tru
     finally:
         for link in broker.ways_of(cut_off):
             link.heal()
-        await there.close()
     assert await BucketClaims(client, "sink").claim("run", "another") == "one"
 
 
-async def connected_elsewhere(client: Client, node: Node) -> None:
-    while port_of(client) == node.port:
-        await client.force_reconnect()
-        await asyncio.sleep(0.1)
+async def test_a_receipt_that_is_still_on_its_way_is_no_other_workers(
+    cluster: Cluster, connected: Callable[[Node], Awaitable[Client]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sitewire.workers.receipts._TIMEOUT", 0.5)
+    leader = await asyncio.to_thread(cluster.leader, RECEIPTS_STREAM)
+    followers = [node for node in cluster.nodes if node is not leader]
+    client = await connected(leader)
+    book = ReceiptBook(client, "hq")
+    await book.load(RUN, "sink")
+    for node in followers:
+        node.pause()
+    try:
+        with pytest.raises(BrokerTimeout):
+            await book.publish(RUN, Receipt("sink", {}, last_time=2.0))
+        with pytest.raises(BrokerBusy, match="on its way"):
+            await book.publish(RUN, Receipt("sink", {}, last_time=3.0))
+    finally:
+        for node in followers:
+            node.resume()
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(Temporary):
+                await book.publish(RUN, Receipt("sink", {}, last_time=3.0))
+                break
+    assert (found := await ReceiptBook(client, "hq").load(RUN, "sink")) is not None
+    assert found.last_time == 3.0
+
+
+async def test_a_connection_goes_to_any_server_that_was_named_and_to_no_other(cluster: Cluster) -> None:
+    first, second, third = cluster.nodes
+    nobody = f"nats://127.0.0.1:{free_port()}"
+    back = asyncio.Event()
+    endpoint = Endpoint(f"{nobody},{first.url},{second.url}")
+    client = await connect(endpoint, name="test", on_event=lambda kind, text: kind == "reconnected" and back.set())
+    try:
+        there = next(node for node in (first, second) if node.port == port_of(client))
+        there.kill()
+        await asyncio.wait_for(back.wait(), 60)
+        assert port_of(client) == ({first.port, second.port} - {there.port}).pop() != third.port
+    finally:
+        await client.close()
+
+
+async def cut(links: list[Link], client: Client) -> None:
+    """Cut a server off that answers direct gets itself: it does not before it has caught up, and others do for it."""
+    async with asyncio.timeout(60):
+        while True:
+            for link in links:
+                link.cut()
+            with suppress(NoRespondersError):
+                await asked_directly(client)
+                return
+            for link in links:
+                link.heal()
+            await asyncio.sleep(0.5)
+
+
+async def asked_directly(client: Client) -> Msg:
+    return await client.request(f"$JS.API.DIRECT.GET.{METRICS_STREAM}", b'{"last_by_subj": ">"}', timeout=5)
 
 
 def port_of(client: Client) -> int:

@@ -7,7 +7,7 @@ import asyncio
 from nats.aio.client import Client
 
 from sitewire.broker_config.backoff import Backoff
-from sitewire.broker_config.errors import Conflict, mapped_errors
+from sitewire.broker_config.errors import BrokerBusy, Conflict, mapped_errors
 from sitewire.broker_config.leader import last_message
 from sitewire.broker_config.names import RECEIPTS_STREAM
 from sitewire.broker_config.patient_client import pause
@@ -64,6 +64,9 @@ class ReceiptBook:
             self._sequences[run] = await self._store(run, data)
         except Conflict:
             found = await self._read(run)
+            if self._sequences[run] == (0 if found is None else found.sequence):
+                msg = "its receipt of before is still on its way to the servers of the cluster"
+                raise BrokerBusy(msg) from None
             if found is None or found.data not in sent:
                 msg = f"the receipt of {run.run}/{run.site} was written by somebody else"
                 raise UnitLost(msg) from None
