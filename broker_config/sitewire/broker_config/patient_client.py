@@ -50,6 +50,8 @@ class PatientClient(Client):
 
     async def close(self) -> None:
         """Close in order, or within ``CLOSE_SECONDS`` on a link that carries nothing."""
+        if not self.is_connected:
+            self._forget_unsent()
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await super().close()
@@ -65,12 +67,16 @@ class PatientClient(Client):
         writer = getattr(self._transport, "_io_writer", None)  # there is no public way to it
         if writer is not None:
             writer.transport.abort()
-        if not self.options["allow_reconnect"]:  # nats-py would try to send the rest
-            self._pending, self._pending_data_size = [], 0
+        if not self.options["allow_reconnect"]:
+            self._forget_unsent()
         for waiting in list(self._resp_map.values()):
             if not waiting.done():
                 waiting.set_exception(nats.errors.TimeoutError())
                 waiting.exception()  # seen: whoever asked may be gone
+
+    def _forget_unsent(self) -> None:
+        """Let go of what nobody will take; ``close`` would try to send it, and fail with an ``OSError``."""
+        self._pending, self._pending_data_size = [], 0
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
         self._pings_outstanding = 0

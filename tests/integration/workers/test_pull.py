@@ -10,11 +10,13 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from sitewire.broker_config.connection import Endpoint, connect
 from sitewire.broker_config.errors import BrokerError, Temporary
 from sitewire.broker_config.names import METRICS_STREAM, consumer_name
 from sitewire.schemas.subject import Subject
 from sitewire.workers import pull
 from sitewire.workers.pull import Pull
+from support.links.link import link_to
 from support.nats import NatsServer
 from support.stream import RUN, SCALARS, WRITER, declare, partition_of, route, send
 
@@ -202,3 +204,19 @@ async def _asked(client: Client) -> int | None:
     info = await client.jsm().consumer_info(METRICS_STREAM, CONSUMER)
     waiting: int | None = info.num_waiting
     return waiting
+
+
+async def test_whoever_waits_for_messages_asks_anew_as_soon_as_the_connection_is_back(
+    client: Client, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pull, "HEARTBEAT", 30.0)  # seconds: nobody is to wait for one
+    with link_to(nats_server.port) as link:
+        over = await connect(Endpoint(link.url), name="over a link")
+        async with asyncio.timeout(20), Pull(over, METRICS_STREAM, CONSUMER).subscribed() as messages:
+            fetching = asyncio.create_task(messages.fetch(10))
+            await asyncio.sleep(0.2)
+            link.reset()
+            assert await fetching == []
+            await send(client, 0, 1)
+            assert await collect(messages, 1) == [1]
+        await over.close()
