@@ -78,7 +78,7 @@ class PatientClient(Client):
         """Let go of what nobody will take; ``close`` would try to send it, and fail with an ``OSError``."""
         self._pending, self._pending_data_size = [], 0
 
-    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
+    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
         self._pings_outstanding = 0
         await super()._process_msg(sid, subject, reply, data, headers)
 
