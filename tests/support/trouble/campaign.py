@@ -15,7 +15,9 @@ FULL: Final = bool(os.environ.get("SITEWIRE_TEST_FULL"))
 SEED: Final = int(os.environ.get("SITEWIRE_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
 """``SITEWIRE_TEST_SEED`` plays a sample again."""
 
-_MEMORY: Final = Path("/dev/shm")
+MEMORY: Final = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
+"""A folder in memory, where there is one: a kill of a process leaves there what it leaves on a disk, and sooner."""
+
 _T = TypeVar("_T")
 
 
@@ -30,8 +32,8 @@ def sample(every: Sequence[_T], count: int) -> list[_T]:
 
 @contextmanager
 def scratch(disk: Path) -> Iterator[Path]:
-    """A folder that is fast: in memory, for a kill of a process is the same there. In full it is on a disk."""
-    folder = Path(tempfile.mkdtemp(dir=disk if FULL or not _MEMORY.is_dir() else _MEMORY, prefix="sitewire-"))
+    """A folder in memory, if there can be one; in full it is on a disk."""
+    folder = Path(tempfile.mkdtemp(dir=disk if FULL else MEMORY or disk, prefix="sitewire-"))
     try:
         yield folder
     finally:

@@ -9,7 +9,7 @@ from typing import Final
 
 _COUNT: Final = struct.Struct("=Q")
 _ENTRY: Final = struct.Struct("=qqqq")
-_BYTES: Final = 1 << 20
+_BYTES: Final = 32 << 20  # taken from the machine only as far as it is written
 
 Entry = tuple[int, int, int, int]
 
