@@ -105,8 +105,10 @@ class Node:
         self._end(signal.SIGTERM)
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open, nothing answers."""
+        """SIGSTOP: connections stay open, nothing answers from when this returns."""
         self.signal(signal.SIGSTOP)
+        while Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2][0] not in "TZ":
+            time.sleep(0.001)
 
     def resume(self) -> None:
         """SIGCONT."""
