@@ -21,14 +21,16 @@ from sitewire.deploy.run_state import RunState
 from sitewire.workers.trimmer.reading import StreamState, read_state
 from support.pressure.memory import MemoryWatch, watched_memory
 from support.pressure.story import Read, judge
-from support.product import PATIENCE, Process, Site, Trainer, site_in, until
+from support.product import Process, Site, Trainer, site_in
 from support.verdict import NOTHING, Verdict
 
 T = TypeVar("T")
 
 RUN_RECORDS: Final = 2  # the start of a run and its end: no points, and in every route
+LONG: Final = 600.0  # seconds for what takes some on an idle machine
+LOOK: Final = 0.25  # seconds between two questions
 ENDS: Final = frozenset({RunState.COMPLETE, RunState.SHORT, RunState.CRASHED})
-STUCK: Final = 90.0  # seconds in which nothing at all is delivered, after which a worker is taken to be broken
+STUCK: Final = 300.0  # seconds in which nothing at all is delivered, after which a worker is taken to be broken
 
 
 class Scene:
@@ -46,7 +48,7 @@ class Scene:
     def serve(self) -> int:
         """Start the broker and declare what belongs into it, without a worker; return the server's process id."""
         broker = self.site.start("broker")
-        until(lambda: self.site.run("broker", "apply").returncode == 0, self.site.logs)
+        eventually(lambda: self.site.run("broker", "apply").returncode == 0, self.site.logs)
         (server,) = broker.children()
         self.memory.add("broker", server)
         return server
@@ -97,10 +99,10 @@ class Scene:
         told = [heard.account for writers in accounts for heard in writers.values()]
         return sum(counts.published for account in told for counts in account.classes.values())
 
-    def until_sent(self, trainers: Sequence[Trainer], timeout: float = PATIENCE) -> None:
+    def until_sent(self, trainers: Sequence[Trainer], timeout: float = LONG) -> None:
         """Wait until all that these trainers have logged, and their ends, are stored."""
         due = sum(trainer.journal.accepted + RUN_RECORDS for trainer in trainers)
-        until(lambda: self.sent() >= due, lambda: f"{self.sent()} of {due} sent\n{self.site.logs()}", timeout)
+        eventually(lambda: self.sent() >= due, lambda: f"{self.sent()} of {due} sent\n{self.site.logs()}", timeout)
         assert self.sent() == due
 
     def until_done(self, rows: int, config: str = "sitewire.yaml", stuck: float = STUCK) -> list[RunRow]:
@@ -114,21 +116,21 @@ class Scene:
             if delivered > most:
                 most, moved = delivered, time.monotonic()
             assert time.monotonic() - moved < stuck, f"nothing moves: {found}\n{self.site.logs()}"
-            time.sleep(0.2)
+            time.sleep(LOOK)
 
     def judge(self, trainers: Sequence[Trainer], place: str, read: Read) -> Verdict:
         """Return what has become of all that these trainers logged in a place."""
         return reduce(add, (judge(trainer, self.site.folder / place, read) for trainer in trainers), NOTHING)
 
 
-def finish(trainers: Sequence[Trainer], timeout: float = PATIENCE) -> None:
+def finish(trainers: Sequence[Trainer], timeout: float = LONG) -> None:
     """Have trainers log no more, and wait until their processes have ended in order."""
     for trainer in trainers:
         trainer.journal.stopping = True
     wait_for(trainers, timeout)
 
 
-def wait_for(trainers: Sequence[Trainer], timeout: float = PATIENCE) -> None:
+def wait_for(trainers: Sequence[Trainer], timeout: float = LONG) -> None:
     """Wait for trainers that end by themselves."""
     for trainer in trainers:
         assert trainer.process.wait(timeout) == 0, trainer.process.output
@@ -142,6 +144,14 @@ def check_complete(rows: Sequence[RunRow], trainers: Sequence[Trainer]) -> None:
         logged = due[row.run, row.site]
         assert (row.logged, row.sent, row.delivered, row.gaps) == (logged, logged, logged, 0), row
         assert row.state is RunState.COMPLETE, row
+
+
+def eventually(condition: Callable[[], object], what: Callable[[], str], timeout: float = LONG) -> None:
+    """Wait for a condition that costs a connection to ask for; ``what`` says what was waited for in vain."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout:g} s: {what()}"
+        time.sleep(LOOK)
 
 
 @contextmanager

@@ -60,8 +60,8 @@ def judge_story(seed: int, story: Story, accepted: int, attempted: int) -> Verdi
     there = bytearray(attempted)
     duplicated = unexpected = back = last = 0
     for found in story:
-        number = _number(found, attempted)
-        if number is None or point(seed, number) != found:
+        number = number_of(found)
+        if number is None or not 0 <= number < attempted or point(seed, number) != found:
             unexpected += 1
             continue
         duplicated += there[number]
@@ -72,10 +72,7 @@ def judge_story(seed: int, story: Story, accepted: int, attempted: int) -> Verdi
     return Verdict(attempted, accepted, sum(there), lost, duplicated, unexpected, back)
 
 
-def _number(found: tuple[str, Point], attempted: int) -> int | None:
-    """Return which point it says it is; None if nobody began to log such a one."""
+def number_of(found: tuple[str, Point]) -> int | None:
+    """Return which point of a trainer it says it is; None if no trainer has such a name."""
     name, at = found
-    if name not in NAMES:
-        return None
-    number = at.step * len(NAMES) + NAMES.index(name)
-    return number if 0 <= number < attempted else None
+    return at.step * len(NAMES) + NAMES.index(name) if name in NAMES else None
