@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any, cast
 
 import nats.errors
 import pytest
@@ -58,7 +59,7 @@ async def more_written_than_can_be_sent(client: Client) -> AsyncIterator[None]:
     """Publish until every buffer on the way is full, and go on."""
     publishing = asyncio.create_task(_publish(client))
     async with asyncio.timeout(20):
-        while not client._transport._io_writer.transport.get_write_buffer_size():
+        while not cast("Any", client)._transport._io_writer.transport.get_write_buffer_size():
             await asyncio.sleep(0.01)
     yield
     publishing.cancel()
