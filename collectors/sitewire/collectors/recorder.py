@@ -24,6 +24,7 @@ from sitewire.collectors.refusals import Reason, Refusals
 from sitewire.collectors.settings import Settings
 from sitewire.collectors.spool.identity import WriterIdentity
 from sitewire.collectors.spool.refused import save_refused
+from sitewire.collectors.spool.succession import successor
 from sitewire.collectors.spool.writer import SpoolWriter
 from sitewire.schemas.record import Kind, Record, RecordClass
 from sitewire.schemas.subject import new_writer
@@ -201,6 +202,7 @@ class Recorder:
             started=started,
             forked=lifecycle.forked(settings),
         )
+        identity = successor(settings.spool, identity)
         writer = SpoolWriter(settings.spool, identity, limit_bytes=settings.spool_bytes, policy=settings.spool_policy)
         writer.append(start)
         return writer
