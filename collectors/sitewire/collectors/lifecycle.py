@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -178,8 +179,9 @@ def _say_what_waits() -> None:
 
 
 def _unpublished(writer: SpoolWriter) -> int:
-    if not writer.directory.path.exists():
-        return 0  # published, and removed since
+    with suppress(OSError):  # its directory does not answer: then nobody can say that it is gone
+        if not writer.directory.path.exists():
+            return 0  # published, and removed since
     return sum(writer.assigned().values()) - sum(writer.directory.cursor_file.load().published)
 
 

@@ -134,7 +134,7 @@ class Collector:
     def _find(self) -> list[WriterDirectory]:
         """Return what is ours to drain, and remove what is past its time. Blocks."""
         found: list[WriterDirectory] = []
-        there = discover(self._root)
+        there = discover(self._root, lambda error: self._fail(Path(error.filename or self._root), error))
         for path in self._finished.keys() - {directory.path for directory in there}:
             del self._finished[path], self._retry_at[path]
             self._told.pop(path, None)

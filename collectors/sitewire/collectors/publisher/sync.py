@@ -27,7 +27,7 @@ class Waiting:
     Attributes:
         records: indexes, holes included.
         writers: directories that hold them.
-        unreadable: directories that could not be read, with the reason.
+        unreadable: folders that could not be read, with the reason.
     """
 
     records: int
@@ -44,7 +44,7 @@ def waiting(root: Path, wanted: Callable[[WriterDirectory], bool] = lambda _: Tr
     """
     counts: list[int] = []
     unreadable: list[str] = []
-    for directory in discover(root):
+    for directory in discover(root, lambda error: unreadable.append(str(error))):
         try:
             if wanted(directory):
                 counts.append(_unacknowledged(directory))

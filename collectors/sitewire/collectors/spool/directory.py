@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -179,13 +179,18 @@ def unavailable(path: Path, error: Exception) -> SpoolUnavailable:
     return SpoolUnavailable(f"the spool cannot be used: {path}: {reason}; set SITEWIRE_SPOOL to a directory with room")
 
 
-def discover(root: Path) -> list[WriterDirectory]:
-    """Return the writers of a spool, in the order of their paths. What is not a writer's is passed over."""
+def discover(root: Path, unreadable: Callable[[OSError], object] = lambda _: None) -> list[WriterDirectory]:
+    """Return the writers of a spool, in the order of their paths. What is not a writer's is passed over.
+
+    Args:
+        root: the spool.
+        unreadable: told why a folder cannot be looked into: what is in it is not found, and not gone.
+    """
     return [
         WriterDirectory(writer)
-        for site in _folders(root)
-        for run in _folders(site)
-        for writer in _folders(run)
+        for site in _folders(root, unreadable)
+        for run in _folders(site, unreadable)
+        for writer in _folders(run, unreadable)
         if _is_writer(writer)
     ]
 
@@ -197,11 +202,14 @@ def _modified(path: Path) -> float:
         return 0.0
 
 
-def _folders(path: Path) -> list[Path]:
+def _folders(path: Path, unreadable: Callable[[OSError], object]) -> list[Path]:
     try:
         with os.scandir(path) as entries:
             return sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
-    except OSError:  # it has vanished, is no directory, or is not for us to read
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:  # not for us to read, or the disk gives an error
+        unreadable(error)
         return []
 
 

@@ -283,9 +283,17 @@ class SpoolWriter:
             self._state.sync()
 
     def _touch(self) -> None:
-        """Show when this process was last alive. A store into a map shows that only where its page was clean."""
-        with suppress(OSError):  # no room for metadata, or no right to it: the segments' times are still there
+        """Show when this process was last alive. A store into a map shows that only where its page was clean.
+
+        Raises:
+            OSError: the directory is gone, and what is logged goes nowhere.
+        """
+        try:
             os.utime(self.directory.state_path)
+        except (FileNotFoundError, NotADirectoryError):
+            raise
+        except OSError:
+            return  # no room for metadata, or no right to it: the segments' times are still there
 
     def _write_both_states(self) -> None:
         """Write what no frame says: one flipped byte must not take it away."""

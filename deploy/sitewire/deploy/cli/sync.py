@@ -32,7 +32,9 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Drain; 0 when nothing is left."""
     endpoint = _endpoint(options.parser, options)
-    if not discover(options.spool):  # else even a writer with nothing left may have an account to send
+    unreadable: list[OSError] = []
+    # Even a writer with nothing left may have an account to send.
+    if not discover(options.spool, unreadable.append) and not unreadable:
         _say(f"nothing waits in {options.spool}: it holds no writer's records")
         return 0
     before = waiting(options.spool)
