@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from random import Random
 from typing import Final
@@ -17,19 +18,23 @@ JSON: Final[Sequence[bytes]] = (
 """In the place of any value."""
 
 
+_VALUE: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\w.*>/+-]+')
+
+
 def spoiled(chance: Random, text: bytes, values: Sequence[bytes] = JSON) -> bytes:
     """Return a text with a value replaced, or bytes spoiled, or both."""
-    if chance.random() < 0.6:
+    if chance.random() < 0.7:
         text = _replaced(chance, text, values)
-    while chance.random() < 0.5:
+    while chance.random() < 0.3:
         text = chance.choice(BYTES)(chance, text)
     return text
 
 
 def _replaced(chance: Random, text: bytes, values: Sequence[bytes]) -> bytes:
-    """Put a value between two places where one may begin or end."""
-    places = [at for at, byte in enumerate(text) if byte in b':,[]{}"\n +='] or [0]
-    first, end = sorted((chance.choice(places), chance.choice(places)))
-    if end - first > 60:
-        end = min(place for place in (*places, len(text)) if place > first) if first < places[-1] else len(text)
-    return text[: first + 1] + chance.choice(values) + text[end:]
+    """Put a value in the place of another, or of all that lies between two."""
+    there = list(_VALUE.finditer(text))
+    if not there:
+        return text + chance.choice(values)
+    first = chance.choice(there)
+    last = first if chance.random() < 0.8 else chance.choice(there)
+    return text[: first.start()] + chance.choice(values) + text[max(first.end(), last.end()) :]
