@@ -26,13 +26,13 @@ class BucketClaims(Claims):
     async def read(self, name: str) -> str | None:
         """Return what is claimed under a name."""
         entry = await self._entry(name)
-        return None if entry is None else entry.value.decode()
+        return None if entry is None else _text(entry)
 
     async def claim(self, name: str, value: str, instead_of: str | None = None) -> str:
         """Claim a name, by compare-and-set on what is there."""
         entry = await self._entry(name)
-        if entry is not None and entry.value.decode() != instead_of:
-            return entry.value.decode()
+        if entry is not None and _text(entry) != instead_of:
+            return _text(entry)
         try:
             if entry is None:
                 await self._bucket.create(self._prefix + name, value.encode())
@@ -49,3 +49,8 @@ class BucketClaims(Claims):
 
     async def _entry(self, name: str) -> Entry | None:
         return (await self._bucket.all(self._prefix + name)).get(self._prefix + name)
+
+
+def _text(entry: Entry) -> str:
+    """Return a claim; one that is no text names what no tracker has, and another takes its place."""
+    return entry.value.decode(errors="replace")

@@ -9,17 +9,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from sitewire.schemas.hole import HoleName
+from sitewire.schemas.limits import MAX_INDEX
 from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.record import RecordClass
 from sitewire.workers.errors import PlaceUnreadable
 from sitewire.workers.point import Point, reached
+from sitewire.workers.sinks.contract import Outcome
 from sitewire.workers.sinks.files import GrowingFile, settle, sync_folder
 from sitewire.workers.sinks.progress import advanced, read_fate
 
 _CHUNK_BYTES: Final = 1 << 20
+_FATES: Final = frozenset(str(name).encode() for name in (*Outcome, *HoleName))
 _LINE: Final = re.compile(
-    rb'\{"writer":"([0-9a-f]{32})","index":(\d+),'
-    rb'(?:"kind":"\w+",.*|"(?:outcome|hole)":"(\w+)","count":(\d+))\}'
+    rb'\{"writer":"([0-9a-f]{32})","index":(\d{1,19}),'
+    rb'(?:"kind":"\w+",.*|"(?:outcome|hole)":"(\w+)","count":(\d{1,19}))\}'
 )
 
 
@@ -122,7 +126,7 @@ def _lines(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
 def _is_json(text: bytes) -> bool:
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 
@@ -141,3 +145,6 @@ def _count(path: Path, writers: dict[bytes, _Line], match: re.Match[bytes]) -> N
     else:
         line.next += int(count)
         line.others[fate] = line.others.get(fate, 0) + int(count)
+    if line.next > MAX_INDEX or (fate is not None and fate not in _FATES):
+        msg = f"{path}: writer {writer.decode()}: no outcome of so many indexes: {match[0][:200]!r}"
+        raise PlaceUnreadable(msg)

@@ -47,6 +47,6 @@ def _read(name: str, value: str) -> tuple[StreamKey, Position]:
     writer, _, record_class = name.removeprefix(_PREFIX).partition(".")
     try:
         return StreamKey(parse_writer(writer), RecordClass(record_class)), read_position(json.loads(value))
-    except (ValueError, SchemaError) as error:
+    except (ValueError, RecursionError, SchemaError) as error:
         msg = f"tag {name} of the run: {error}"
         raise PlaceUnreadable(msg) from error

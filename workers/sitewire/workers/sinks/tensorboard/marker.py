@@ -24,11 +24,15 @@ from sitewire.schemas.hole import HoleName
 from sitewire.schemas.receipt import Position, StreamKey, position_fields, read_position
 from sitewire.schemas.record import RecordClass
 from sitewire.schemas.subject import parse_writer
+from sitewire.schemas.wire import check, index, text_map
 from sitewire.workers.sinks.contract import Outcome
 from sitewire.workers.sinks.progress import read_fate
 from sitewire.workers.sinks.tensorboard.session import Session
 
 VERSION: Final = 1
+MOST_AHEAD: Final = 1 << 20
+"""Indexes beyond their position: a batch is a quarter of a megabyte of messages."""
+
 _WHOLE: Final = f'{{"v":{VERSION},"whole":true,'
 
 
@@ -122,7 +126,7 @@ def decode_marker(text: str) -> Marker:
             msg = f"a marker of version {body['v']!r:.20}; this build reads version {VERSION}"
             raise ValueError(msg)
         return _read(body)
-    except (KeyError, TypeError, IndexError, AttributeError, SchemaError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, RecursionError, SchemaError) as error:
         msg = f"not a marker of this sink: {text[:80]!r}"
         raise ValueError(msg) from error
 
@@ -130,18 +134,36 @@ def decode_marker(text: str) -> Marker:
 def _read(body: dict[str, Any]) -> Marker:
     keys = [StreamKey(parse_writer(writer), RecordClass(name)) for writer, name, _ in body["keys"]]
     return Marker(
-        batch=int(body["b"]),
+        batch=index(body["b"], "b"),
         before={key: read_position(fields) for key, (_, _, fields) in zip(keys, body["keys"], strict=True)},
-        slices=tuple(Slice(keys[at], first, n, read_fate(fate), bool(ev)) for at, first, n, fate, ev in body["slices"]),
-        steps=tuple(body["steps"]),
-        counters={tag: (before, count) for tag, (before, count) in body["counters"].items()},
+        slices=tuple(_read_slice(item, keys) for item in body["slices"]),
+        steps=tuple(index(count, "steps") for count in body["steps"]),
+        counters={tag: (index(at, "counters"), index(count, "counters")) for tag, (at, count) in _counters(body)},
         ahead=_read_ahead(body["ahead"], keys) if body["whole"] else None,
-        session=Session(*body.get("session", ())),
+        session=_read_session(*body.get("session", ({}, False, False))),
     )
 
 
-def _read_ahead(items: list[list[int]], keys: list[StreamKey]) -> dict[StreamKey, list[range]]:
+def _counters(body: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    return text_map(body["counters"], "counters").items()
+
+
+def _read_slice(item: list[Any], keys: list[StreamKey]) -> Slice:
+    at, first, count, fate, events = item
+    end = index(index(first, "slices") + index(count, "slices"), "slices")
+    return Slice(keys[index(at, "slices")], first, end - first, read_fate(fate), bool(events))
+
+
+def _read_ahead(items: list[list[Any]], keys: list[StreamKey]) -> dict[StreamKey, list[range]]:
     ahead: dict[StreamKey, list[range]] = {}
     for at, first, count in items:
-        ahead.setdefault(keys[at], []).append(range(first, first + count))
+        end = index(first, "ahead") + index(count, "ahead")
+        ahead.setdefault(keys[index(at, "ahead")], []).append(range(first, end))
+    # They are events of the folder's last batch, and are kept one by one.
+    total = sum(item.stop - item.start for ranges in ahead.values() for item in ranges)
+    check(total <= MOST_AHEAD, "ahead: more than any batch holds")
     return ahead
+
+
+def _read_session(params: object, begun: object, ended: object) -> Session:
+    return Session(text_map(params, "session"), begun is True, ended is True)

@@ -17,6 +17,7 @@ from typing import Any, Final
 from sitewire.schemas.envelope import Span
 from sitewire.schemas.errors import SchemaError
 from sitewire.schemas.hole import HoleName
+from sitewire.schemas.limits import MAX_INDEX
 from sitewire.schemas.receipt import Position, StreamKey, position_fields, read_position
 from sitewire.schemas.record import RecordClass
 from sitewire.schemas.subject import parse_writer
@@ -24,7 +25,7 @@ from sitewire.workers.sinks.contract import Delivery, Outcome
 from sitewire.workers.sinks.progress import advanced, fate, read_fate
 
 VERSION: Final = 1
-_SLICE: Final = re.compile(r"(\d+):(\d+)\+(\d+)(?:=(\w+))?")
+_SLICE: Final = re.compile(r"(\d{1,9}):(\d{1,19})\+(\d{1,19})(?:=(\w+))?")
 _decode: Final = json.JSONDecoder().raw_decode
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -99,13 +100,16 @@ class IndexReader:
         """
         try:
             slices = self._slices(text)
-        except (KeyError, TypeError, IndexError, SchemaError) as error:
+        except (LookupError, TypeError, OverflowError, RecursionError, SchemaError) as error:
             msg = f"not an index of this sink: {text[:80]!r}"
             raise ValueError(msg) from error
         positions = dict(self.positions) if len(slices) > 1 else self.positions
         for item in slices:
             if positions[item.key].next != item.first:
                 return False
+            if item.first + item.count > MAX_INDEX:
+                msg = f"an index beyond all that there are: {text[:80]!r}"
+                raise ValueError(msg)
             positions[item.key] = advanced(positions[item.key], item.fate, item.count)
         self.positions = positions
         return True

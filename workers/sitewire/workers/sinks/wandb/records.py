@@ -79,7 +79,7 @@ def row(data: bytes) -> tuple[int, str] | None:
                 msg = f"row {_step(message)} has no {INDEX}"
                 raise ValueError(msg)
             length, at = varint(message, at + len(_INDEX_ITEM))
-            return _step(message), str(json.loads(message[at : at + length]))
+            return _step(message), str(_json(message[at : at + length]))
     return None
 
 
@@ -94,6 +94,14 @@ def take(shown: Shown, data: bytes) -> None:
             _TAKE[number](shown, _message(value))
 
 
+def _json(text: bytes | str) -> Any:  # noqa: ANN401  whatever W&B was told
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        msg = "JSON that is nested without end"
+        raise ValueError(msg) from error
+
+
 def _take_run(shown: Shown, message: bytes) -> None:
     found = list(fields(message))
     shown.tags = [_message(value).decode() for number, value in found if number == 10]
@@ -106,13 +114,13 @@ def _take_run(shown: Shown, message: bytes) -> None:
 def _take_config(shown: Shown, message: bytes) -> None:
     for key, text in _items(message):
         if key != ["_wandb"]:
-            _put(shown.config, key, json.loads(text))
+            _put(shown.config, key, _json(text))
 
 
 def _take_summary(shown: Shown, message: bytes) -> None:
     for key, text in _items(message):
         if not key[0].startswith("_"):
-            _put(shown.summary, key, json.loads(text))
+            _put(shown.summary, key, _json(text))
 
 
 def _take_metric(shown: Shown, message: bytes) -> None:
