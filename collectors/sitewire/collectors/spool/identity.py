@@ -8,11 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sitewire.schemas import subject
+from sitewire.schemas import limits, subject
 from sitewire.schemas.subject import RunKey
+from sitewire.schemas.wire import is_text, is_time
 
 _KEYS: Final = frozenset({"site", "run", "writer", "experiment", "url", "started"})
 _OPTIONAL: Final = frozenset({"forked"})
+MAX_URL_BYTES: Final = 4096
+"""Of a broker's address; of a cluster it is a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +91,15 @@ def _parse(body: dict[str, Any]) -> WriterIdentity:
     if not _KEYS <= body.keys() <= _KEYS | _OPTIONAL:
         msg = "not the fields of a writer"
         raise ValueError(msg)
-    return WriterIdentity(**body)
+    identity = WriterIdentity(**body)
+    subject.account_subject(RunKey(identity.site, identity.run), subject.parse_writer(identity.writer))
+    url_is_one = identity.url in (None, "") or is_text(identity.url, MAX_URL_BYTES)
+    if not (
+        url_is_one
+        and is_text(identity.experiment, limits.MAX_EXPERIMENT_BYTES)
+        and is_time(identity.started)
+        and type(identity.forked) is bool
+    ):
+        msg = "not what a writer says of itself"
+        raise ValueError(msg)
+    return identity
