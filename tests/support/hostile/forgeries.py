@@ -89,8 +89,7 @@ def holes_of_everything(chance: Random, site: str, _: Victim) -> Iterator[Messag
     """Declare 2**61 indexes gone, again and again: what came twice is counted."""
     own, writer = _new(chance, site)
     huge = [Hole(HoleName.DROPPED, 0, 2**61)]
-    for _ in range(12):
-        yield Message(str(Subject(own, SCALARS, writer)), encode_envelope(writer, SCALARS, 0, [], huge))
+    yield from [Message(str(Subject(own, SCALARS, writer)), encode_envelope(writer, SCALARS, 0, [], huge))] * 12
     many = [Hole(HoleName.EXPIRED, 2**61 + at * 2**40, 2**40) for at in range(limits.MAX_ENVELOPE_HOLES)]
     yield Message(str(Subject(own, SCALARS, writer)), encode_envelope(writer, SCALARS, 2**61, [], many))
 
@@ -161,7 +160,7 @@ def names_at_the_edge(chance: Random, site: str, _: Victim) -> Iterator[Message]
         yield _account(own, writer, {SCALARS: (9, 9, 9)}, alive=False, ended=True, stopped=time.time())
 
 
-FORGERIES: Final[Sequence[Forgery]] = (
+FORGERIES: Final[tuple[Forgery, ...]] = (
     another_ones_writer,
     a_body_that_names_another,
     ranges_that_overlap_and_go_back,

@@ -107,6 +107,25 @@ def test_a_damaged_identity_still_says_where_the_records_belong(tmp_path: Path) 
     assert load_identity(path) == WriterIdentity("Köln", "a.b", "ab" * 16)
 
 
+@pytest.mark.parametrize(
+    "lie",
+    [
+        *({"started": None}, {"started": -1.0}, {"site": 5}, {"site": ""}, {"writer": "x"}, {"experiment": ""}),
+        *({"experiment": "\ud800"}, {"url": [1]}, {"forked": "yes"}, {"run": "x" * 65}),
+    ],
+    ids=lambda lie: next(iter(lie)),
+)
+def test_an_identity_that_no_writer_has_is_not_believed_though_its_checksum_is_right(
+    tmp_path: Path, lie: dict[str, object]
+) -> None:
+    identity = WriterIdentity("clinic", "job", "ab" * 16, "exp", "nats://x", 1.25)
+    path = identity.place(tmp_path) / "writer.json"
+    path.parent.mkdir(parents=True)
+    body = json.dumps(asdict(identity) | lie)
+    path.write_text(json.dumps({"identity": body, "crc": zlib.crc32(body.encode())}))
+    assert load_identity(path) == WriterIdentity("clinic", "job", "ab" * 16)
+
+
 def test_a_damaged_identity_outside_of_a_spool_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "writer.json").write_text("{}")
     with pytest.raises(SubjectError):
