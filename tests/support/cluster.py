@@ -38,7 +38,6 @@ cluster {{
   name: "test"
   host: "127.0.0.1"
   port: {route_port}
-  no_advertise: true
   routes: [{routes}]
   {more}
 }}

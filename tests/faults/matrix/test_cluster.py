@@ -18,7 +18,7 @@ from support.matrix.stand import Plan
 
 FILES = just(TENSORBOARD, JSONL)
 THREE = just(TENSORBOARD, MLFLOW, WANDB)
-LOAD = Plan((), programs=2, runs=2, rate=800, workers=2)
+LOAD = Plan((), programs=2, runs=2, rate=400, workers=2)
 SLOWER = Plan((), programs=2, runs=2, rate=160, workers=2)  # what MLflow takes on a busy machine
 PATIENCE = 180.0
 
