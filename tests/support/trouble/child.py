@@ -26,7 +26,7 @@ def play(scene: Callable[[], None]) -> int:
     """
     child = os.fork()
     if not child:
-        _play(scene)
+        run(scene)
     return wait(child)
 
 
@@ -48,7 +48,8 @@ def wait(child: int, patience: float = PATIENCE) -> int:
     return code
 
 
-def _play(scene: Callable[[], None]) -> None:
+def run(scene: Callable[[], None]) -> None:
+    """Play a scene in this process, a child, and end it."""
     fallen = threading.Event()
 
     def fall(what: Any) -> None:

@@ -35,6 +35,16 @@ class Tape:
         _ENTRY.pack_into(self._map, _COUNT.size + count * _ENTRY.size, first, second, third, fourth)
         _COUNT.pack_into(self._map, 0, count + 1)
 
+    def put(self, number: int) -> None:
+        """Have this number stand alone on the tape: the last to put one is the one that stands there."""
+        _ENTRY.pack_into(self._map, _COUNT.size, number, 0, 0, 0)
+
+    @property
+    def held_by(self) -> int:
+        """The number that was put last; 0 if none was."""
+        number: int = _ENTRY.unpack_from(self._map, _COUNT.size)[0]
+        return number
+
     def close(self) -> None:
         """Let go of the memory."""
         self._map.close()
