@@ -33,9 +33,16 @@ class PatientClient(Client):
     def __init__(self) -> None:
         super().__init__()
         self._woken: set[asyncio.Event] = set()
+        self._announced = 0
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is a connection, and everybody has been told that it is another than before."""
+        return self.is_connected and self._announced == self.stats["reconnects"]
 
     def came_back(self) -> None:
         """Wake who waits for the connection: it is back."""
+        self._announced = self.stats["reconnects"]
         for event in self._woken:
             event.set()
 
@@ -112,6 +119,11 @@ def waking(client: Client, event: asyncio.Event) -> Iterator[None]:
         return
     with client.waking(event):
         yield
+
+
+def is_settled(client: Client) -> bool:
+    """Whether there is a connection, and everybody has been told that it is another than before."""
+    return client.is_settled if isinstance(client, PatientClient) else client.is_connected
 
 
 def _text(data: bytes) -> bytes:

@@ -13,6 +13,7 @@ from nats.aio.msg import Msg
 from sitewire.broker_config.connection import Endpoint, connect
 from sitewire.broker_config.errors import BrokerError, Temporary
 from sitewire.broker_config.names import METRICS_STREAM, consumer_name
+from sitewire.broker_config.patient_client import PatientClient
 from sitewire.schemas.subject import Subject
 from sitewire.workers import pull
 from sitewire.workers.pull import Pull
@@ -220,3 +221,15 @@ async def test_whoever_waits_for_messages_asks_anew_as_soon_as_the_connection_is
             await send(client, 0, 1)
             assert await collect(messages, 1) == [1]
         await over.close()
+
+
+async def test_nothing_is_asked_for_on_a_connection_of_which_nobody_has_been_told(
+    client: Client, messages: Pull, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pull, "HEARTBEAT", 0.2)
+    assert isinstance(client, PatientClient)
+    client.stats["reconnects"] += 1  # as it is in the moment before
+    await send(client, 0, 1)
+    assert await messages.fetch(10) == []
+    client.came_back()
+    assert await collect(messages, 1) == [1]

@@ -18,7 +18,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from sitewire.broker_config.errors import BrokerUnreachable, mapped_errors
-from sitewire.broker_config.patient_client import waking
+from sitewire.broker_config.patient_client import is_settled, waking
 from sitewire.workers.ownership.unit import ALONE
 
 BATCH: Final = 256  # messages a request
@@ -97,8 +97,9 @@ class Pull:
         patience = 2 * HEARTBEAT
         if self._connection != self._client.stats["reconnects"]:
             self._open = 0  # the request has gone with its connection
-        # While nobody is there, nats-py keeps what is published: the requests of an hour would all come at once.
-        if self._open <= 0 and (self._client.is_connected or self._client.is_closed):
+        # While nobody is there, nats-py keeps what is published: the requests of an hour would all come at once. And
+        # before whoever fetches knows of another connection, what comes on it is behind what the last one has lost.
+        if self._open <= 0 and (is_settled(self._client) or self._client.is_closed):
             if (left := self._lease_left()) >= SHORTEST:
                 await self._request(min(EXPIRES, left))
             else:

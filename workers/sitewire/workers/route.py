@@ -178,6 +178,8 @@ class RoutePartition:
                     await parking.adopt()
                     self._hold.works()
                 await self._wait_for_room()
+                if generation != self._generation():
+                    continue  # what is unacknowledged has to come again before what is newer
                 messages = await pull.fetch(FETCH_LIMIT)
                 if messages:
                     reached(Point.FETCHED)
