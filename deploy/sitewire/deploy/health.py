@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -115,7 +116,7 @@ async def read_health(client: Client, config: Config) -> Health:
     room, parked = await read_room(client, planned)
     stale = tuple(sorted(routes_of(await existing_consumers(client) or ()) - planned))
     sites = _sites(await read_books(client))
-    room = replace(room, disk=_disk(config))
+    room = replace(room, disk=await asyncio.to_thread(_disk, config))
     return Health(tuple(streams), tuple(routes), workforce.workers, sites, room, parked, stale)
 
 

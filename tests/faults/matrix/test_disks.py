@@ -21,7 +21,7 @@ from support.matrix.row import MakeTrackers, Row, chosen, just, play
 from support.matrix.stand import Plan, Stand
 
 FULL_DISK = ("No space left on device", "is full")
-READ_ONLY = ("Read-only file system", "readonly database", "disk I/O error", "is read-only")
+READ_ONLY = ("Read-only file system", "readonly database", "disk I/O error")
 NO_GROWTH = ("File too large",)
 DATABASE = replace(
     MLFLOW, place="db/mlflow.db", sink='{type: mlflow, tracking_uri: "sqlite:///db/mlflow.db", flush_seconds: 0.8}'

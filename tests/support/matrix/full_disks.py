@@ -20,7 +20,7 @@ class Place:
     """A folder below the stand's, on a disk of its own.
 
     Attributes:
-        folder: its name.
+        folder: its name; empty for what is named by its route alone.
         who: for people, whose it is.
         says: what ``status`` has to say while nothing can be written there, beside the place; several will do.
         victim: the route that cannot go on meanwhile; empty if it concerns all.
@@ -32,7 +32,7 @@ class Place:
     who: str
     says: Sequence[str]
     victim: str = ""
-    disk: Disk = field(init=False)
+    disk: Disk = field(init=False, repr=False)
     status: list[str] = field(default_factory=list)
 
     @contextmanager
@@ -69,15 +69,17 @@ class Place:
         others = [tracker for tracker in stand.plan.trackers if self.victim and tracker.route != self.victim]
         counts = _counting(stand, others)
         before = [count() for count in counts]
-        until(lambda: (keep(), self._named(stand))[1], lambda: f"status names no {self.folder}\n{_status(stand)}")
+        until(lambda: self._named(stand, keep), lambda: f"status names no {self.folder}\n{_status(stand)}")
         until(
             lambda: all(count() >= at + GOES_ON for count, at in zip(counts, before, strict=True)),
             lambda: f"{[str(other) for other in others]} do not go on\n{stand.site.logs()}",
         )
 
-    def _named(self, stand: Stand) -> bool:
+    def _named(self, stand: Stand, keep: Callable[[], None]) -> bool:
+        keep()
         lines = [line for line in _status(stand).splitlines() if any(words in line for words in self.says)]
-        self.status = [line for line in lines if str(stand.folder / self.folder) in line]
+        where = str(stand.folder / self.folder) if self.folder else self.victim
+        self.status = [line for line in lines if where in line]
         return bool(self.status)
 
 

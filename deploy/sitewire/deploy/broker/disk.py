@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ ROOM: Final = 1 << 20
 """Bytes; a disk with less is full: the server needs some for its own books before it stores the first message."""
 
 _PROBE: Final = "sitewire.probe"
+_OF_THE_DISK: Final = frozenset({errno.EROFS, errno.EIO, errno.ENOSPC})
 
 
 def takes_writes(store: Path) -> bool:
@@ -29,13 +31,24 @@ def takes_writes(store: Path) -> bool:
 
 
 def disk_trouble(store: Path) -> str:
-    """Return why a store on this machine takes nothing, in words; empty if it does, or is somewhere else."""
+    """Return why a store on this machine takes nothing, in words; empty if it does, or is somewhere else. Blocks."""
     try:
         found = os.statvfs(store)
     except OSError:
         return ""
-    if found.f_flag & os.ST_RDONLY:
-        return f"the disk of the broker's store {store} is read-only; publishers wait"
     if found.f_bavail * found.f_frsize < ROOM:
         return f"the disk of the broker's store {store} is full; publishers wait until there is room"
+    if reason := _refusal(store / f"{_PROBE}-{os.getpid()}"):
+        return f"the disk of the broker's store {store} takes nothing: {reason}; publishers wait"
+    return ""
+
+
+def _refusal(probe: Path) -> str:
+    """Return what a disk says to a new file. What it is mounted as does not tell: a kernel protects it by itself."""
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        # Who may not write here says nothing of the disk.
+        return os.strerror(error.errno) if error.errno in _OF_THE_DISK else ""
     return ""
