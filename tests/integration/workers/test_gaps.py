@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from nats.aio.client import Client
@@ -12,12 +13,22 @@ from sitewire.schemas.hole import HoleName
 from sitewire.schemas.receipt import StreamKey
 from sitewire.schemas.record import RecordClass
 from sitewire.workers import gaps, run_delivery
+from sitewire.workers.arrival import Arrival
+from sitewire.workers.stream import Stream
 from support.memory_sink import Place, Running
 from support.stream import RUN, SCALARS, WRITER, acknowledged, neighbours, partition_of, receipt_of, send, tell
 
 pytestmark = pytest.mark.nats
 
 KEY = StreamKey(WRITER, SCALARS)
+
+
+async def acknowledge(client: Client, count: int) -> None:
+    """Acknowledge the first messages unread: they are never delivered again."""
+    consumer = consumer_name("hq", partition_of(RUN))
+    subscription = await client.jetstream().pull_subscribe_bind(consumer, METRICS_STREAM)
+    for message in await subscription.fetch(count):
+        await message.ack_sync()
 
 
 async def test_a_gap_that_the_spool_can_still_fill_is_waited_for(
@@ -59,6 +70,34 @@ async def test_a_gap_that_nobody_can_fill_any_more_is_a_hole_called_expired(
     assert position.holes == {HoleName.EXPIRED: 5}
 
 
+async def test_one_answer_that_is_out_of_date_gives_nothing_up(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A leader that was stopped, and is none any more, answers once with what the stream was before."""
+    monkeypatch.setattr(gaps, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(run_delivery, "LOOK_AGAIN", 0.05)
+    messages, asked = Stream.messages, []
+
+    async def out_of_date(
+        self: Stream, subject: str, start: int, end: int | None = None, **more: Callable[[int], None] | None
+    ) -> AsyncIterator[Arrival]:
+        asked.append(start)
+        if len(asked) > 1:
+            async for arrival in messages(self, subject, start, end, **more):
+                yield arrival
+
+    await tell(client, {SCALARS: (20, 20, 20)})
+    for first in (0, 5, 10):
+        await send(client, first, first + 5)
+    await acknowledge(client, 2)  # by an owner that died before its commit reached the disk, say
+    monkeypatch.setattr(Stream, "base", lambda *_: asyncio.sleep(0, 0))
+    monkeypatch.setattr(Stream, "messages", out_of_date)
+    async with running():
+        await place.until(RUN, KEY, 15)
+    assert len(asked) > 1
+    assert place.indexes[RUN, KEY] == list(range(15))
+
+
 @pytest.mark.parametrize("account", ["no account", "an account without this class"])
 async def test_a_writer_that_nobody_accounts_for_is_not_waited_for_without_end(
     client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch, account: str
@@ -80,10 +119,7 @@ async def test_what_is_missing_is_read_from_the_stream_where_a_consumer_will_not
     # Acknowledged by an owner that died before its commit reached the disk, say: never delivered again.
     await send(client, 0, 5)
     await send(client, 5, 10)
-    consumer = consumer_name("hq", partition_of(RUN))
-    subscription = await client.jetstream().pull_subscribe_bind(consumer, METRICS_STREAM)
-    for message in await subscription.fetch(2):
-        await message.ack_sync()
+    await acknowledge(client, 2)
     await send(client, 10, 15)
     async with running():
         await place.until(RUN, KEY, 15)
