@@ -110,8 +110,8 @@ class Link:
     def _learning(self) -> Iterator[None]:
         """Learn how long an acknowledgement takes here.
 
-        What is sent again too soon makes a slow link slower, until all that it carries is what came in vain (measured
-        at 64 kB/s: four envelopes take longer than ``ACK_TIMEOUT``, and none was ever acknowledged).
+        What is sent again too soon makes a slow link slower, until all that it carries comes in vain: with four
+        writers whose envelopes take five times as long as they are waited for, nothing was ever acknowledged.
         """
         generation, sent = self.generation, time.monotonic()
         try:
