@@ -5,20 +5,27 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from nats.aio.client import Client
 
+from sitewire.broker_config.backoff import Backoff
+from sitewire.broker_config.connection import Endpoint, connect
 from sitewire.broker_config.errors import BrokerError
 from sitewire.broker_config.names import RECEIPTS_STREAM, consumer_name
 from sitewire.schemas.receipt import Position, Receipt, StreamKey, encode_receipt
 from sitewire.schemas.subject import receipt_subject
-from sitewire.workers import receipts
+from sitewire.workers import receipts, reporting
 from sitewire.workers.errors import UnitLost
 from sitewire.workers.ownership.tenure import first_of
 from sitewire.workers.receipts import ReceiptBook
+from sitewire.workers.reporting import Reporter
 from sitewire.workers.route import RoutePartition
 from sitewire.workers.sinks.null import NullSink
+from sitewire.workers.trouble import Trouble
+from support.links.link import link_to
 from support.memory_sink import Running
 from support.nats import NatsServer
 from support.stream import RUN, SCALARS, WRITER, acknowledged, partition_of, receipt_of, send
@@ -137,3 +144,33 @@ async def _stored_unheard(client: Client, server: NatsServer, book: ReceiptBook,
     async with asyncio.timeout(10):
         while (await client.jsm().stream_info(RECEIPTS_STREAM)).state.last_seq == before:
             await asyncio.sleep(0.01)
+
+
+class Long(Backoff):
+    """Pauses of a minute."""
+
+    def draw(self) -> float:
+        return 60.0
+
+
+async def test_a_receipt_that_was_not_stored_is_sent_again_as_soon_as_the_connection_is_back(
+    client: Client, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receipts, "_TIMEOUT", 0.2)
+    monkeypatch.setattr(reporting, "Backoff", Long)
+    with link_to(nats_server.port) as link:
+        over = await connect(Endpoint(link.url), name="over a link")
+        book, trouble = ReceiptBook(over, "hq"), Trouble("hq", RUN)
+        await book.load(RUN, SINK)
+        context: Any = SimpleNamespace(book=book)  # nothing else of it is asked
+        reporter = Reporter(RUN, context, trouble)
+        reporter._receipt = receipt(3)
+        link.cut()
+        telling = asyncio.create_task(reporter.tell())
+        async with asyncio.timeout(30):
+            while trouble.text is None:
+                await asyncio.sleep(0.01)
+            link.heal()
+            await telling
+        await over.close()
+    assert await receipt_of(client) == receipt(3)
