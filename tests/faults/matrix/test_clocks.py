@@ -33,7 +33,7 @@ THREE = just(TENSORBOARD, MLFLOW, WANDB)
 LOAD = Plan((), programs=2, runs=2, rate=200, workers=2, sidecars=1, trainer=TRAINERS)
 
 ROWS = [
-    Row("F2 clocks are set while processes are killed", SETTING, 30, 4, LOAD, FILES, prepare=HOUSE.prepare),
+    Row("F2 clocks are set while processes are killed", SETTING, 30, 3, LOAD, FILES, prepare=HOUSE.prepare),
     Row("F2 clocks are set, with three trackers", SETTING, 12, 0, LOAD, THREE, prepare=HOUSE.prepare),
 ]
 
