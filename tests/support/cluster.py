@@ -105,17 +105,17 @@ class Node:
 
     def pause(self) -> None:
         """SIGSTOP: connections stay open, nothing answers from when this returns."""
-        self.signal(signal.SIGSTOP)
+        self.send(signal.SIGSTOP)
         while Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2][0] not in "TZ":
             time.sleep(0.001)
 
     def resume(self) -> None:
         """SIGCONT."""
-        self.signal(signal.SIGCONT)
+        self.send(signal.SIGCONT)
 
     def retire(self) -> None:
         """Lame duck: it gives up what it leads, sends its clients away, and ends; wait until it has."""
-        self.signal(signal.SIGUSR2)
+        self.send(signal.SIGUSR2)
         assert self._process is not None
         self._process.wait(timeout=END_SECONDS)
 
@@ -124,7 +124,7 @@ class Node:
         assert not self.running
         shutil.rmtree(self.store)
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         """Send a signal, if it runs."""
         if self.running:
             os.kill(self.pid, number)
@@ -132,7 +132,7 @@ class Node:
     def _end(self, number: signal.Signals) -> None:
         if not self.running:
             return
-        self.signal(number)
+        self.send(number)
         if number != signal.SIGKILL:
             self.resume()
         assert self._process is not None
@@ -164,7 +164,7 @@ class Cluster:
     def kill(self) -> None:
         """SIGKILL all at once."""
         for node in self.nodes:
-            node.signal(signal.SIGKILL)
+            node.send(signal.SIGKILL)
         for node in self.nodes:
             node.kill()
 

@@ -65,7 +65,7 @@ class ReceiptBook:
         except Conflict:
             found = await self._read(run)
             if self._sequences[run] == (0 if found is None else found.sequence):
-                msg = "its receipt of before is still on its way to the servers of the cluster"
+                msg = "the one before is still on its way through the cluster"
                 raise BrokerBusy(msg) from None
             if found is None or found.data not in sent:
                 msg = f"the receipt of {run.run}/{run.site} was written by somebody else"
