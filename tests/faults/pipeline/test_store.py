@@ -1,4 +1,7 @@
-"""A broker that has lost what it had acknowledged: the spool fills it again, and the tracker holds each point once."""
+"""A broker that has lost what it had acknowledged: the spool fills it again, and the tracker holds each point once.
+
+For ``sitewire up``, and a trainer that has ended; the rest is in rows: ``tests/faults/matrix/test_stores.py``.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.live import LiveReader, folder_of, watching
-from support.product import Process, Site, Trainer, check_sums, until
+from support.product import Site, Trainer, check_sums, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -30,34 +33,28 @@ def reader(here: Site, trainer: Trainer) -> Iterator[LiveReader]:
     assert not reader.complaints
 
 
-@pytest.mark.parametrize("commands", [("up",), ("broker", "worker")], ids=" and ".join)
-def test_a_wiped_store_is_filled_again(
-    here: Site, trainer: Trainer, reader: LiveReader, commands: tuple[str, ...]
-) -> None:
-    broker = _start(here, commands)
+def test_a_wiped_store_is_filled_again(here: Site, trainer: Trainer, reader: LiveReader) -> None:
+    broker = here.start("up")
     _wait_for(here, reader, 2000)
     broker.stop()
     shutil.rmtree(here.folder / "store")
-    broker = here.start(commands[0])
+    broker = here.start("up")
     _wait_for(here, reader, 2000)
     _check(here, trainer)
 
 
-@pytest.mark.parametrize("commands", [("up",), ("broker", "worker")], ids=" and ".join)
-def test_a_store_restored_from_an_older_copy_is_filled_again(
-    here: Site, trainer: Trainer, reader: LiveReader, commands: tuple[str, ...]
-) -> None:
+def test_a_store_restored_from_an_older_copy_is_filled_again(here: Site, trainer: Trainer, reader: LiveReader) -> None:
     store, copy = here.folder / "store", here.folder / "copy"
-    broker = _start(here, commands)
+    broker = here.start("up")
     _wait_for(here, reader, 2000)
     broker.stop()
     shutil.copytree(store, copy)
-    broker = here.start(commands[0])
+    broker = here.start("up")
     _wait_for(here, reader, 4000)
     broker.stop()
     shutil.rmtree(store)
     copy.rename(store)
-    broker = here.start(commands[0])
+    broker = here.start("up")
     _wait_for(here, reader, 2000)
     _check(here, trainer)
 
@@ -72,12 +69,6 @@ def test_a_wiped_store_is_filled_again_by_what_drains_a_trainer_that_has_ended(h
     here.start("up")
     until(lambda: here.run("drain", "--timeout", "1").returncode == 0 and len(here.rows()) == 2, here.logs)
     _check(here, trainer)
-
-
-def _start(here: Site, commands: tuple[str, ...]) -> Process:
-    """Start the commands; return the process that has the broker, the first."""
-    broker, *_ = [here.start(command) for command in commands]
-    return broker
 
 
 def _wait_for(here: Site, reader: LiveReader, more: int) -> None:
