@@ -22,7 +22,7 @@ from support.trouble.scenes import Scene
 from support.trouble.tape import Tape
 from support.trouble.truth import Truth
 
-FAILURES = 6
+FAILURES = 4
 """Of a scene, when not all are played."""
 
 TROUBLES = [

@@ -18,7 +18,7 @@ from support.trouble.scenes import Scene
 from support.trouble.tape import Tape
 from support.trouble.truth import Truth
 
-MOMENTS = 10
+MOMENTS = 8
 """Of a scene, when not all are played."""
 
 PATIENCE = 3600 if FULL else 120

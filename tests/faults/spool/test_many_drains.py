@@ -6,8 +6,9 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from sitewire.collectors.spool.directory import WriterDirectory, discover
 from sitewire.collectors.spool.reader import SpoolReader
 from sitewire.collectors.spool.writer import SpoolWriter
 from support.notes import NOTE
-from support.product import Process, site_in, until
+from support.product import Process, Trainer, site_in, until
 from support.spooled import SCALARS, end_of, identity
 from support.trouble import child
 from support.trouble.campaign import FULL, SEED
@@ -53,6 +54,11 @@ def started(work: Callable[[], None]) -> int:
     if not pid:
         child.run(work)
     return pid
+
+
+def have_logged(trainers: Sequence[Trainer], before: Sequence[int]) -> bool:
+    """Whether each of them has logged some more."""
+    return all(trainer.journal.accepted > count + 300 for trainer, count in zip(trainers, before, strict=True))
 
 
 def strike(pids: list[int], holder: Tape, generator: random.Random, begin: Callable[[], int]) -> None:
@@ -126,11 +132,11 @@ def test_a_trainers_thread_sidecars_and_sync_on_one_spool_deliver_each_record_on
         others = {name: begin(name) for name in ("collect", "sync")}
         for turn in range(8 if FULL else 3):
             seen = [trainer.journal.accepted for trainer in (alone, served)]
-            until(lambda seen=seen: alone.journal.accepted > seen[0] + 300 and served.journal.accepted > seen[1] + 300)
+            until(partial(have_logged, (alone, served), seen))
             for name, process in others.items():
                 if turn % 2:
                     process.send(signal.SIGSTOP)
-                    until(lambda process=process: process.halted)
+                    until(partial(getattr, process, "halted"))
                     time.sleep(0.5)  # the others have their chance
                     process.send(signal.SIGCONT)
                 else:

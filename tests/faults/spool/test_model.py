@@ -37,8 +37,9 @@ class SpoolModel(RuleBasedStateMachine):
 
     @initialize(mapped=st.booleans(), policy=st.sampled_from(["drop_oldest", "drop_newest", "block"]))
     def begin(self, mapped: bool, policy: Policy) -> None:
+        self.policy: Policy = policy
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY, prefix="sitewire-"))
-        self.mapped, self.policy = mapped, policy
+        self.mapped = mapped
         self.open_writer()
 
     def teardown(self) -> None:

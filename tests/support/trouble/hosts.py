@@ -31,7 +31,7 @@ class WriterHost:
         self._children = enumerate(children)
         self._root = root
         self._mapped = mapped
-        self._policy = policy
+        self._policy: Policy = policy
         self._logger = Logger(self._open(root), tape)
 
     def path(self) -> str:
