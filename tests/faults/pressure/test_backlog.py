@@ -20,7 +20,7 @@ MOST_MIB: Final = 450
 SAME: Final = 1.3
 """Ten times the backlog may need so many times the memory, where a tenth is enough to fill what is bounded."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200 if FULL else 240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200 if FULL else 600)]
 
 
 def test_a_backlog_is_delivered_whole_and_costs_no_more_memory_than_a_tenth_of_it(
