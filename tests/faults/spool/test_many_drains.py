@@ -116,6 +116,8 @@ def test_of_many_drains_one_at_a_time_reads_on_where_the_last_had_saved(
     )
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_trainers_thread_sidecars_and_sync_on_one_spool_deliver_each_record_once(
     tmp_path: Path, record_property: Property
 ) -> None:

@@ -154,7 +154,7 @@ def test_a_bit_that_flips_in_a_segment_to_come_does_not_lead_a_reader_away_too_e
     assert writer.append_scalar("loss", 1.0, 1.7e9, 0)
     ready = segment.path_of(writer.directory.path, 1)
     await_ready(writer)
-    for position in range(146):
+    for position in range(0, 146, 5):
         with flipped(ready, position, position % 8):
             items = read_all(reader)
             assert writer.append_scalar("loss", 1.0, 1.7e9, position + 1)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from sitewire.collectors.spool import retention
 from sitewire.collectors.spool.directory import WriterDirectory
 from sitewire.collectors.spool.policy import Policy
 from sitewire.collectors.spool.reader import Item, SpoolReader
@@ -68,6 +69,7 @@ class ReaderHost:
     """A reader, with the draining lock for as long as its process lives."""
 
     def __init__(self, path: Path, tape: Tape) -> None:
+        retention.RETAINED_BYTES = 600_000  # type: ignore[misc]  # so that it deletes
         self._tape = tape
         directory = WriterDirectory(path)
         self._stack = ExitStack()
