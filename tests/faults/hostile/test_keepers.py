@@ -16,7 +16,7 @@ from support.hostile.seed import seed
 from support.hostile.texts import spoiled
 from support.notes import NOTE
 
-COUNT = 20_000 if os.environ.get("SITEWIRE_TEST_FULL") == "1" else 300
+COUNT = 20_000 if os.environ.get("SITEWIRE_TEST_FULL") == "1" else 150
 MOST_SECONDS = 2.0  # of the processor, for one
 
 DEEP = b"[" * 100_000

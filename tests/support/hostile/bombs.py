@@ -17,6 +17,10 @@ WRITER: Final = "ab" * 16
 MIB: Final = 1 << 20
 LARGEST: Final = limits.MAX_ENVELOPE_BYTES
 _LEVELS: Final = 1_000_000
+_DEEP: Final = b"\x91" * 1000 + b"\xc0"
+"""As much as MessagePack's reader takes, and more than a ``repr`` can print."""
+
+_VALUE: Final = b"\xcb" + bytes(8)
 
 
 def _filled(head: bytes, repeated: bytes, size: int = LARGEST) -> bytes:
@@ -77,6 +81,10 @@ def bombs() -> dict[str, bytes]:
         "levels in the place of the records": _envelope("r", b"\x91" * 1000 + b"\xc0"),
         "arrays of 4 G in arrays of 4 G": _filled(b"", b"\xdd\xff\xff\xff\xff"),
         "maps of 4 G in maps of 4 G": _filled(b"", b"\xdf\xff\xff\xff\xff\xa1v"),
+        **{f"a thousand levels in the place of {key}": _envelope(key, _DEEP) for key in "vwcfeh"},
+        "a thousand levels in the place of a time": _envelope("r", b"\x91\x95\x00\xa4loss" + _VALUE + _DEEP + b"\xc0"),
+        "arrays of 2**16 in arrays of 2**16": b"\xdc\xff\xff" * 1000,
+        "arrays of 500,000 in arrays of 500,000": _filled(b"", b"\xdd\x00\x07\xa1\x20"),
         "arrays of 4096 in arrays of 4096": _filled(b"", b"\xdc\x10\x00"),
         "maps of 4096 in maps of 4096": _filled(b"", b"\xde\x10\x00\xa1v"),
         "a text of 4 G": _envelope("e", b"\xdb\xff\xff\xff\xff"),
