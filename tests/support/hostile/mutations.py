@@ -11,8 +11,6 @@ from typing import Final, TypeAlias
 from support.hostile.nodes import Node, nodes
 from support.hostile.values import VALUES
 
-_HEADERS: Final = (0x0F, 0x1F)
-
 
 @dataclass(frozen=True)
 class Original:
