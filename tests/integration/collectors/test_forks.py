@@ -255,3 +255,28 @@ def test_the_first_record_imports_nothing_so_that_no_forked_child_waits_for_a_mo
         """
     )
     assert ended.out.strip() == "[]"
+
+
+def test_children_do_not_say_again_that_the_broker_is_away(train: Train) -> None:
+    ended = train(
+        """
+        import os, time
+        from sitewire.collectors import Run
+        from sitewire.collectors.publisher import link
+        run = Run()
+        run.log_scalar("loss", 1.0)
+        while not link._said:
+            time.sleep(0.01)
+        for _ in range(3):
+            child = os.fork()
+            if child == 0:
+                run.log_scalar("child", 1.0)
+                run.flush(1.0)      # time enough to meet the trouble
+                os._exit(0)
+            os.waitpid(child, 0)
+        """,
+        timeout=60,
+        SITEWIRE_URL="nats://127.0.0.1:1",
+    )
+    assert ended.code == 0
+    assert ended.err.count("is not reachable") == 1, ended.err

@@ -27,6 +27,9 @@ _EXPECTED = "Nats-Expected-Last-Subject-Sequence"  # ADR-4 of the NATS project
 _LAST = re.compile(r"wrong last sequence: (\d+)")  # the server says it in words only
 
 _logger = logging.getLogger("sitewire.publisher")
+_said: dict[str, set[str]] = {}
+"""The troubles of each broker that this process, or the one that it was forked from, has logged: a DataLoader makes new
+children for each epoch, and they would all say again that the broker is away."""
 
 
 class WrongSequence(Exception):
@@ -57,7 +60,6 @@ class Link:
         self._client: Client | None = None
         self._up = asyncio.Event()
         self._closed = asyncio.Event()
-        self._said: set[str] = set()
         self._returned = asyncio.Event()
         self._patience = ACK_TIMEOUT
 
@@ -124,8 +126,9 @@ class Link:
 
     def say_once(self, message: str) -> None:
         """Log a trouble the first time that it comes up; ``_back`` forgets it."""
-        if message not in self._said:
-            self._said.add(message)
+        said = _said.setdefault(self._endpoint.url, set())
+        if message not in said:
+            said.add(message)
             _logger.warning("sitewire: %s", message)
 
     async def _ready(self) -> Client:
@@ -165,7 +168,7 @@ class Link:
     def _back(self) -> None:
         self.generation += 1
         self.refused = False
-        self._said.clear()
+        _said.pop(self._endpoint.url, None)
         self._up.set()
         self._returned.set()
         self._returned = asyncio.Event()
