@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import http.client
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -20,6 +21,8 @@ class Proxy:
         behind: the port of the server.
         wanted: the header ``Authorization`` that it wants; None is any.
         answers: what it says in the place of the server, one after another: a status, headers and a text.
+        always: the same, to each request as long as it is set.
+        slow: seconds that each request waits.
         requests: method and path of those that came, and the status that they got.
     """
 
@@ -27,6 +30,8 @@ class Proxy:
     behind: int
     wanted: str | None = None
     answers: list[tuple[int, dict[str, str], str]] = field(default_factory=list)
+    always: tuple[int, dict[str, str], str] | None = None
+    slow: float = 0.0
     requests: list[tuple[str, str, int]] = field(default_factory=list)
 
     @property
@@ -58,8 +63,9 @@ def proxy_before(port: int) -> Iterator[Proxy]:
         def _answer(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
             if proxy.wanted is not None and self.headers.get("Authorization") != proxy.wanted:
                 return 401, {"WWW-Authenticate": "Basic"}, b"who are you?"
-            if proxy.answers:
-                status, headers, text = proxy.answers.pop(0)
+            time.sleep(proxy.slow)
+            with suppress(IndexError):
+                status, headers, text = proxy.always or proxy.answers.pop(0)
                 return status, headers, text.encode()
             behind = http.client.HTTPConnection("127.0.0.1", proxy.behind, timeout=30)
             try:
