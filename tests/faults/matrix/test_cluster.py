@@ -20,7 +20,6 @@ FILES = just(TENSORBOARD, JSONL)
 THREE = just(TENSORBOARD, MLFLOW, WANDB)
 LOAD = Plan((), programs=2, runs=2, rate=400, workers=2)
 SLOWER = Plan((), programs=2, runs=2, rate=160, workers=2)  # what MLflow takes on a busy machine
-PATIENCE = 180.0
 
 ROWS = [
     Row("F3 cluster: one of three is killed", [servers.ONE_KILLED], 100, 0, LOAD, FILES, Clustered),
