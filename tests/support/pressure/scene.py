@@ -49,11 +49,10 @@ class Scene:
         """Start the broker and declare what belongs into it, without a worker; return the server's process id."""
         broker = self.site.start("broker")
         eventually(lambda: self.site.run("broker", "apply").returncode == 0, self.site.logs)
-        found: list[int] = []
-        # The kernel may leave one out at a look.
-        eventually(lambda: found or found.extend(broker.children()) or found, self.site.logs)
-        self.memory.add("broker", found[0])
-        return found[0]
+        eventually(lambda: len(broker.children()) == 1, self.site.logs)  # the kernel may leave one out at a look
+        server = min(broker.children())
+        self.memory.add("broker", server)
+        return server
 
     def work(self, *arguments: str, role: str = "worker", **variables: str) -> Process:
         """Start a worker."""
