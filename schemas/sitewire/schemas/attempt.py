@@ -56,7 +56,9 @@ def attempts(accounts: Mapping[str, Account]) -> list[Attempt]:
     """
     found: list[Attempt] = []
     for writer, account in sorted(accounts.items(), key=lambda item: (item[1].started, item[0])):
-        if not found or account.started > found[-1].stopped:
+        # A forked child's writer may begin when its parent is gone: that is no attempt of its own, or a crash would be
+        # forgotten over what a DataLoader's workers still logged.
+        if not found or (account.started > found[-1].stopped and not account.forked):
             found.append(Attempt(len(found) + 1, account.started, account.started))
         latest = found[-1]
         latest.accounts[writer] = account

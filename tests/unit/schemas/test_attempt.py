@@ -47,6 +47,12 @@ def test_a_killed_main_process_is_not_hidden_by_a_child_that_ended_later() -> No
     assert last(killed, child) == Ending(EndingState.FAILED, 1, 12)
 
 
+def test_a_killed_main_process_is_not_hidden_by_a_child_that_began_to_log_later() -> None:
+    killed, child = lived(1, 10, ended=False), lived(11, 12, forked=True)
+    assert last(killed, child) == Ending(EndingState.FAILED, 1, 12)
+    assert last(killed, child, lived(20, 30)) == Ending(EndingState.FINISHED, 2, 30)
+
+
 def test_a_forked_child_that_is_gone_without_an_end_is_no_crash() -> None:
     assert last(lived(1, 10), lived(2, 3, ended=False, forked=True)) == Ending(EndingState.FINISHED, 1, 10)
 
