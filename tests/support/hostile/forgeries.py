@@ -43,6 +43,9 @@ class Victim:
 
 Forgery = Callable[[Random, str, Victim], Iterator[Message]]
 
+ALL: Final = (limits.MAX_INDEX, limits.MAX_INDEX, limits.MAX_INDEX)
+"""Assigned, published and held: every index that there can be."""
+
 
 def another_ones_writer(_: Random, site: str, victim: Victim) -> Iterator[Message]:
     """Speak as the writers of another site's run, in a run of one's own that is called alike."""
@@ -82,7 +85,7 @@ def leaps(chance: Random, site: str, _: Victim) -> Iterator[Message]:
     own, writer = _new(chance, site)
     for first in (0, 2**60, 2**61, limits.MAX_INDEX - 3, limits.MAX_INDEX - 1, limits.MAX_INDEX, 2**63 - 1, 2**64 - 1):
         yield _scalars(own, writer, first, 2)
-    yield _account(own, writer, {SCALARS: (limits.MAX_INDEX,) * 3}, alive=False, ended=True)
+    yield _account(own, writer, {SCALARS: ALL}, alive=False, ended=True)
 
 
 def holes_of_everything(chance: Random, site: str, _: Victim) -> Iterator[Message]:
@@ -110,7 +113,7 @@ def accounts_that_lie(chance: Random, site: str, _: Victim) -> Iterator[Message]
     """Say of a writer whatever an account can say, one after the other."""
     own, writer = _new(chance, site)
     yield _scalars(own, writer, 7, 3)
-    for counts in ((0, 0, 0), (limits.MAX_INDEX,) * 3, (10, 10, 2**61), (10, 3, 0)):
+    for counts in ((0, 0, 0), ALL, (10, 10, 2**61), (10, 3, 0)):
         for alive, ended, stopped in ((True, True, 1.7e9), (False, False, 9e10), (False, True, 0.0)):
             yield _account(own, writer, {SCALARS: counts}, alive=alive, ended=ended, stopped=stopped)
     yield Message(account_subject(own, writer), chance.randbytes(100))
