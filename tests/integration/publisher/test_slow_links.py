@@ -10,6 +10,7 @@ from nats.aio.client import Client
 
 from sitewire.broker_config.backoff import Backoff
 from sitewire.broker_config.connection import Endpoint
+from sitewire.broker_config.errors import BrokerTimeout
 from sitewire.collectors.publisher import link as publishers_link
 from sitewire.collectors.publisher.link import Link
 from sitewire.collectors.publisher.sync import sync
@@ -61,3 +62,22 @@ async def test_a_pause_between_two_attempts_ends_with_the_next_connection(
             await pausing
             assert 0.1 < time.monotonic() - began < 20
             assert link.generation == 2
+
+
+async def test_messages_that_nobody_acknowledged_at_the_same_time_are_one_reason_to_wait_longer(
+    client: Client, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishers_link, "ACK_TIMEOUT", 0.2)
+    heard = await client.subscribe("silent")  # as a leader that is cut off: it takes them, and never answers
+    link = Link(Endpoint(nats_server.url), "test")
+    async with asyncio.timeout(30), link.open():
+
+        async def seconds() -> float:
+            began = time.monotonic()
+            with pytest.raises(BrokerTimeout):
+                await link.publish("silent", b"")
+            return time.monotonic() - began
+
+        await asyncio.gather(*(seconds() for _ in range(8)))
+        assert 0.4 <= await seconds() < 5  # after eight doublings it would be 51
+    await heard.unsubscribe()

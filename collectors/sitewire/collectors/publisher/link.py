@@ -93,8 +93,8 @@ class Link:
         client = await self._ready()
         headers = None if expected is None else {_EXPECTED: str(expected)}
         try:
-            with mapped_errors(), self._learning():
-                ack = await client.jetstream().publish(subject, payload, timeout=self._patience, headers=headers)
+            with mapped_errors(), self._learning() as patience:
+                ack = await client.jetstream().publish(subject, payload, timeout=patience, headers=headers)
         except Conflict as error:
             found = _LAST.search(str(error))
             if found is None:  # a cluster has another one on its way
@@ -109,18 +109,19 @@ class Link:
                 await self._returned.wait()
 
     @contextmanager
-    def _learning(self) -> Iterator[None]:
-        """Learn how long an acknowledgement takes here.
+    def _learning(self) -> Iterator[float]:
+        """Give how long to wait for an acknowledgement, in seconds, and learn how long it takes here.
 
         What is sent again too soon makes a slow link slower, until all that it carries comes in vain: with four
         writers whose envelopes take five times as long as they are waited for, nothing was ever acknowledged.
         """
-        generation, sent = self.generation, time.monotonic()
+        generation, sent, patience = self.generation, time.monotonic(), self._patience
         try:
-            yield
+            yield patience
         except nats.errors.TimeoutError:
             if generation == self.generation and self._up.is_set():
-                self._patience = min(self._patience * 2, MOST_PATIENCE)
+                # Of what was waited for at the same time, all together double it once.
+                self._patience = max(self._patience, min(patience * 2, MOST_PATIENCE))
             raise
         self._patience = max(ACK_TIMEOUT, min(2 * (time.monotonic() - sent), MOST_PATIENCE))
 
