@@ -61,11 +61,11 @@ def have_logged(trainers: Sequence[Trainer], before: Sequence[int]) -> bool:
     return all(trainer.journal.accepted > count + 300 for trainer, count in zip(trainers, before, strict=True))
 
 
-def strike(pids: list[int], holder: Tape, generator: random.Random, begin: Callable[[], int]) -> None:
-    """Kill the one that drains, or stop it for a while."""
+def strike(pids: list[int], holder: Tape, generator: random.Random, begin: Callable[[], int]) -> bool:
+    """Kill the one that drains, or stop it for a while; whether there was one."""
     pid = holder.held_by
     if pid not in pids:
-        return
+        return False
     if generator.random() < 0.5:
         os.kill(pid, signal.SIGSTOP)
         time.sleep(0.05)  # the others have their chance
@@ -75,6 +75,7 @@ def strike(pids: list[int], holder: Tape, generator: random.Random, begin: Calla
         os.kill(pid, signal.SIGKILL)
         child.wait(pid)
         pids[pids.index(pid)] = begin()
+    return True
 
 
 @pytest.mark.timeout(1800 if FULL else 120)
@@ -97,7 +98,7 @@ def test_of_many_drains_one_at_a_time_reads_on_where_the_last_had_saved(
     pids = [started(lambda: drain(directory.path, read, holder)) for _ in range(DRAINS)]
     for _ in range(STRIKES):
         time.sleep(generator.random() * 0.05)  # the moment to strike at
-        strike(pids, holder, generator, lambda: started(lambda: drain(directory.path, read, holder)))
+        until(lambda: strike(pids, holder, generator, lambda: started(lambda: drain(directory.path, read, holder))))
     stop.say(1)
     assert child.wait(writer) == child.SURVIVED
     assert [child.wait(pid) for pid in pids] == [child.SURVIVED] * DRAINS

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, seed, settings
+from hypothesis import HealthCheck, note, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -37,6 +37,7 @@ class SpoolModel(RuleBasedStateMachine):
 
     @initialize(mapped=st.booleans(), policy=st.sampled_from(["drop_oldest", "drop_newest", "block"]))
     def begin(self, mapped: bool, policy: Policy) -> None:
+        note(f"SITEWIRE_TEST_SEED={SEED}")
         self.policy: Policy = policy
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY, prefix="sitewire-"))
         self.mapped = mapped
