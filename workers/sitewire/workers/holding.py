@@ -23,12 +23,14 @@ class Holding:
         came: set when a message comes.
         held: in work: not committed, or waiting for what is missing.
         last: per numbering, the stream sequence of the last message that is committed, none before it waiting.
+        next: per numbering, the index behind the last that is committed.
     """
 
     def __init__(self) -> None:
         self.came = asyncio.Event()
         self.held: list[Arrival] = []
         self.last: dict[StreamKey, int] = {}
+        self.next: dict[StreamKey, int] = {}
         self._inbox: deque[Arrival] = deque()
         self._inbox_size = 0  # counted along: while records are gathered there are many, and each asks
         self._again: list[Arrival] = []  # retries: of another stream, never acknowledged unread
@@ -125,6 +127,7 @@ class Holding:
         for arrival in self.held:
             lowest[arrival.key] = min(lowest.get(arrival.key, arrival.sequence), arrival.sequence)
         for arrival in done:
+            self.next[arrival.key] = upto[arrival.key]
             # What was sent again lies behind those that wait: what they lack may lie before them.
             if arrival.sequence <= lowest.get(arrival.key, arrival.sequence):
                 self.last[arrival.key] = max(self.last.get(arrival.key, 0), arrival.sequence)

@@ -366,6 +366,8 @@ class RunDelivery:
             above = [arrival for arrival in self._holding.held if arrival.key == key]
             if not above:
                 continue  # parked since the plan was made
+            if first < self._holding.next.get(key, first):
+                self._holding.last.pop(key, None)  # the place has lost what it had: that lies anywhere in the stream
             showed = min(above, key=lambda arrival: arrival.envelope.first)
             after = 1 if showed.again else self._after(key)
             new = key not in self._writer.positions
