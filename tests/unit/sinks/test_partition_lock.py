@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from sitewire.workers.errors import SinkBusy, SinkUnavailable
+from sitewire.workers.sinks.jsonl.sink import JsonlSink
 from sitewire.workers.sinks.partition_lock import PartitionLock
+from sitewire.workers.sinks.tensorboard.sink import TensorBoardSink
+from sitewire.workers.sinks.threads import AT_ONCE, in_thread
 
 HOLD = """
 import sys
@@ -96,3 +101,25 @@ def test_a_file_where_the_folder_belongs_is_temporary(tmp_path: Path) -> None:
         PartitionLock.take(tmp_path / "place", 0)
     (tmp_path / "place").unlink()
     PartitionLock.take(tmp_path / "place", 0).release()
+
+
+@pytest.mark.parametrize("kind", [JsonlSink, TensorBoardSink])
+async def test_a_close_that_is_cancelled_while_all_threads_are_busy_lets_the_lock_go(
+    tmp_path: Path, kind: type[JsonlSink | TensorBoardSink]
+) -> None:
+    first, go = kind(tmp_path), threading.Event()
+    await first.open(3)
+    busy = [asyncio.create_task(in_thread(go.wait)) for _ in range(AT_ONCE)]
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(first.close())
+    for _ in range(5):  # until it waits for its turn
+        await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.sleep(0)
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    await asyncio.gather(*busy)
+    next_one = kind(tmp_path)
+    await next_one.open(3)
+    await next_one.close()

@@ -16,7 +16,7 @@ from sitewire.workers.sinks.contract import RunSink, Sink, SinkOptions
 from sitewire.workers.sinks.files import absolute
 from sitewire.workers.sinks.jsonl.run import JsonlRun
 from sitewire.workers.sinks.partition_lock import PartitionLock
-from sitewire.workers.sinks.threads import in_thread
+from sitewire.workers.sinks.threads import in_thread, to_the_end
 
 
 class JsonlOptions(SinkOptions):
@@ -68,7 +68,8 @@ class JsonlSink(Sink):
         """Let the lock go."""
         lock, self._lock = self._lock, None
         if lock is not None:
-            await in_thread(lock.release)
+            # To the end: a cancellation that comes while all threads are busy would leave the lock to nobody.
+            await to_the_end(in_thread(lock.release))
 
     def _take(self, partition: int) -> None:
         # Noted here and not behind the await: a cancellation in between would leave the lock to nobody.
