@@ -20,7 +20,6 @@ Books = Mapping[tuple[str, str, str], Row]
 
 _ENDS: Final = frozenset({"complete", "short", "crashed"})
 _FATES: Final = ("delivered", "filtered", "refused", "dead_letters", "gaps", "pending")
-_OF_A_LIFE: Final = 2  # records that are no points: the start of a run and its end
 
 
 def read_books(site: Site, runs: Sequence[LivedRun], routes: Sequence[str], patience: float) -> Books:
@@ -44,7 +43,7 @@ def missing(row: Row) -> int:
 def wrong(row: Row, run: LivedRun, verdict: Verdict) -> Iterator[str]:
     """Yield what does not hold of a receipt beside what the tracker has; ``verdict`` is of that tracker, unexcused."""
     route, named = row["route"], missing(row)
-    most = _OF_A_LIFE * len(run.starts)
+    least, most = run.ends_and_starts
     if row["state"] != (state := "short" if named else "complete"):
         yield f"{route}: the state is {row['state']}, not {state}"
     if row["sent"] != sum(row[name] for name in _FATES) or row["gaps"] != sum(row["holes"].values()):
@@ -53,7 +52,6 @@ def wrong(row: Row, run: LivedRun, verdict: Verdict) -> Iterator[str]:
         yield f"{route}: {row['sent']} of {row['logged']} were sent, {row['pending']} are pending"
     beside = row["delivered"] - verdict.delivered
     unseen = max(named - verdict.lost, 0)  # a hole may hold the start of a run, or what a call was killed in
-    least = most if len(run.starts) == 1 else 1
     if not least - unseen <= beside <= most:
         yield f"{route}: delivered is {row['delivered']}, the tracker has {verdict.delivered} points"
     if named < verdict.lost or unseen > most + len(run.unsure):

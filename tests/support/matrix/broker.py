@@ -84,6 +84,7 @@ class Embedded:
 
     def pause(self) -> None:
         """SIGSTOP to nats-server."""
+        assert self.process.children(), f"no server to stop: {self.process.output[-3000:]}"
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:

@@ -63,7 +63,8 @@ class CatchingUp:
         due = [eye.run.due for eye in self.eyes]
         began = time.monotonic()
         self._wait(zip(self.eyes, due, strict=True), self._patience)
-        self.seconds.append(time.monotonic() - began)
+        if not self.complaints:  # what was not waited for to the end was not measured
+            self.seconds.append(time.monotonic() - began)
 
     def wait_for_more(self, more: int, eyes: Sequence[Eye] = ()) -> None:
         """Wait until so many further points of each run are shown, to all eyes if none are named."""

@@ -50,6 +50,16 @@ class LivedRun:
         accepted = self.journal.accepted
         return accepted - sum(number < accepted for number in self.unsure)
 
+    @property
+    def ends_and_starts(self) -> tuple[int, int]:
+        """How many records are there beside the points, at least and at most.
+
+        Each life logs its start before its first point, and the last one, which nobody kills, its end. One that was
+        killed before any point may not have come to its start.
+        """
+        killed = len(self.starts) - 1
+        return 2 + sum(later > begun for begun, later in pairwise(self.starts)), 2 + killed
+
     def die(self) -> None:
         """Take down that the trainer is gone, and that the next one goes on behind what it began."""
         self.unsure.update(range(self.journal.accepted, self.journal.attempted))
@@ -106,6 +116,7 @@ class Program:
 
     def kill(self) -> None:
         """SIGKILL; nobody logs these runs then."""
+        assert self.process.running, f"it died of itself: {self.process.output[-3000:]}"
         self.process.kill()
         for run in self.runs:
             run.die()

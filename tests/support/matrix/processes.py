@@ -33,6 +33,13 @@ def away(stand: Stand) -> None:
         time.sleep(stand.rng.uniform(0, MOST_AWAY))
 
 
+def halt(process: Process) -> None:
+    """SIGSTOP; return when it stands still, and not because it has ended."""
+    process.send(signal.SIGSTOP)
+    until(lambda: process.halted)
+    assert process.running, f"it died of itself: {process.output[-3000:]}"
+
+
 def _kill_worker(stand: Stand) -> None:
     _one(stand, stand.workers).kill()
     away(stand)
@@ -58,6 +65,7 @@ def _kill_server(stand: Stand) -> None:
 
 
 def _kill_broker(stand: Stand) -> None:
+    assert stand.broker.processes(), f"it died of itself: {stand.site.logs()}"
     stand.broker.kill()
     away(stand)
     stand.broker.start()
@@ -88,8 +96,7 @@ def _kill_everything(stand: Stand) -> None:
 def _stop(roles: Callable[[Stand], Process]) -> Callable[[Stand], None]:
     def stop(stand: Stand) -> None:
         process = roles(stand)
-        process.send(signal.SIGSTOP)
-        until(lambda: process.halted, stand.site.logs)
+        halt(process)
         time.sleep(stand.rng.uniform(0.1, MOST_STOPPED))
         process.send(signal.SIGCONT)
 

@@ -58,6 +58,7 @@ class Row:
         prepare: changes a stand before it starts, and puts away in the end what that needed: links, disks, clocks.
         patience: seconds for what is waited for.
         settle: wait for all to be shown after each strike, and not only after some.
+        may_lose: receipts may name something as missing; otherwise that is wrong, however well it is named.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Row:
     prepare: Callable[[Stand], AbstractContextManager[None]] = lambda stand: nullcontext()
     patience: float = PATIENCE
     settle: bool = False
+    may_lose: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -143,6 +145,8 @@ def _judge(row: Row, stand: Stand, account: Account) -> None:
     for tracker in stand.plan.trackers:
         for run in stand.runs:
             _judge_run(stand, account, run, tracker, books)
+    if account.named and not row.may_lose:
+        account.complaints.append(f"receipts name {account.named} as missing, and nothing may be")
 
 
 def _judge_run(stand: Stand, account: Account, run: LivedRun, tracker: Tracker, books: Books) -> None:

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from support.matrix.processes import Happening
+from support.matrix.processes import Happening, halt
 from support.matrix.row import FULL
 from support.matrix.stand import Stand
 from support.product import Process
@@ -63,7 +63,7 @@ def _restart_broker(stand: Stand) -> None:
 
 def _hang(stand: Stand) -> None:
     worker = stand.rng.choice(stand.workers)
-    worker.send(signal.SIGSTOP)
+    halt(worker)
     time.sleep(HANGS)
     worker.send(signal.SIGCONT)
 

@@ -23,6 +23,9 @@ def _cluster(stand: Stand) -> Cluster:
 
 
 def _any(stand: Stand) -> Node:
+    """Draw one; all run between two strikes."""
+    down = [node for node in _cluster(stand).nodes if not node.running]
+    assert not down, f"it died of itself: {down[0].log.read_text()[-3000:]}"
     return stand.rng.choice(_cluster(stand).nodes)
 
 

@@ -64,4 +64,11 @@ def test_what_it_does_not_name_is_lost(run: LivedRun) -> None:
 def test_lives_that_were_killed_have_starts_and_no_ends(run: LivedRun) -> None:
     run.starts += [3, 5]
     assert [*wrong(row(logged=14, sent=14, delivered=14), run, ALL)] == []
-    assert [*wrong(row(logged=17, sent=17, delivered=17), run, ALL)]
+    assert [*wrong(row(logged=13, sent=13, delivered=13), run, ALL)]
+    assert [*wrong(row(logged=15, sent=15, delivered=15), run, ALL)]
+
+
+def test_one_that_was_killed_before_its_first_point_may_have_no_start(run: LivedRun) -> None:
+    run.starts += [3, 3]
+    for count in (13, 14):
+        assert [*wrong(row(logged=count, sent=count, delivered=count), run, ALL)] == []
