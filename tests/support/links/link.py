@@ -159,10 +159,12 @@ class Link:
                 task = loop.create_task(self._dial(client))
                 dialling.add(task)
                 task.add_done_callback(dialling.discard)
+                task.add_done_callback(partial(_close_if_cancelled, client))  # it may be before it has begun
         finally:
             listener.close()
             for task in dialling:
                 task.cancel()
+            await asyncio.gather(*dialling, return_exceptions=True)  # each has a socket to close
 
     async def _dial(self, client: socket.socket) -> None:
         """Connect to the server, once the way there is open, and begin to carry."""
@@ -195,6 +197,11 @@ class Link:
         for connection, _ in tasks:
             connection.close()
         await asyncio.gather(*[task for _, task in tasks])
+
+
+def _close_if_cancelled(client: socket.socket, dialled: asyncio.Task[None]) -> None:
+    if dialled.cancelled():
+        client.close()
 
 
 @contextmanager
