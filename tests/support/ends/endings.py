@@ -77,6 +77,7 @@ def a_kill_from_a_thread(script: Script) -> None:
 
 
 def daemon_threads(script: Script) -> None:
+    script.log(0, 1)  # opened here: two threads at once would open two runs
     for lane in (1, 2, 3):
         threading.Thread(target=script.log_for_ever, args=(lane,), daemon=True).start()
     script.begin()

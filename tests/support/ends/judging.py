@@ -18,10 +18,13 @@ from support.lines import read_lines
 LIMIT: Final = 5.0
 """Seconds that the end may take, beside what it takes without logging."""
 
+GENERATIONS: Final = 2
+"""A child may begin to end when its parent has ended."""
+
 _OURS: Final = re.compile(
     r"sitewire: (\d+ records wait in \S+; they are sent by the next run here, or by: sitewire sync \S+"
     r"|refused \(finished\): .*|.*; sending again until the broker has it"
-    r"|.* is not reachable: .*; records wait in the spool)$"
+    r"|.* is not reachable: .*; records wait in the spool|the broker: .*; records wait in the spool until it has them)$"
 )
 """What we may say: that records wait, and why; and what a thread logged when its run had ended."""
 
@@ -31,14 +34,18 @@ _CHANGING: Final = re.compile(r"0x[0-9a-f]+|\d+")
 
 def of_the_end(trial: Trial, outcome: Outcome, alone: Outcome, slack: float) -> Iterator[str]:
     """Yield what is wrong with how it ended; ``slack`` is what a busy machine is given on top, in seconds."""
+    if alone.lingered is None:
+        yield f"{trial}: a process hangs without logging too, which says nothing of us"
+    elif outcome.lingered is None:
+        yield f"{trial}: a process hangs"
+    elif outcome.lingered - alone.lingered > GENERATIONS * LIMIT + slack:
+        yield f"{trial}: the last process out after {outcome.lingered:.2f} s, without logging {alone.lingered:.2f} s"
+    if outcome.seconds - alone.seconds > LIMIT + slack:
+        yield f"{trial}: out after {outcome.seconds:.2f} s, without logging after {alone.seconds:.2f} s"
     if ENDINGS[trial.ending].late and outcome.code == -signal.SIGINT:
         return  # it came before the end had really begun, or when the interpreter was nearly gone: as it may without us
     if outcome.code != alone.code:
         yield f"{trial}: exit code {outcome.code}, without logging {alone.code}: {outcome.err[-2000:]}"
-    if outcome.lingered is None and alone.lingered is not None:
-        yield f"{trial}: a process hangs"
-    if outcome.seconds - alone.seconds > LIMIT + slack:
-        yield f"{trial}: out after {outcome.seconds:.2f} s, without logging after {alone.seconds:.2f} s"
     if outcome.out != alone.out:
         yield f"{trial}: standard output {outcome.out!r}, without logging {alone.out!r}"
     if ENDINGS[trial.ending].nowhere:

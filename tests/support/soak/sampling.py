@@ -10,7 +10,7 @@ from typing import Final
 
 from nats.aio.client import Client
 
-from sitewire.broker_config.load import load_config
+from sitewire.broker_config.model import Config
 from sitewire.deploy.accounting import read_rows
 from support.soak.processes import Use, children_of_all, command_of, family, machine_busy, size_of, use_of
 from support.soak.rows import NAMES
@@ -59,10 +59,10 @@ class Sample:
 class Sampler:
     """Takes samples of a stage."""
 
-    def __init__(self, stage: Stage, broker: Client) -> None:
+    def __init__(self, stage: Stage, broker: Client, config: Config) -> None:
         self._stage = stage
         self._broker = broker
-        self._config = load_config(stage.site.folder / "sitewire.yaml")
+        self._config = config
         self._visible = Visible(stage)
 
     async def take(self) -> Sample:

@@ -76,11 +76,11 @@ async def soak(folder: Path, plan: Plan, stop: asyncio.Event) -> Soak:
 
 
 async def _watch(stage: Stage, done: Soak, stop: asyncio.Event) -> None:
-    config = load_config(stage.site.folder / "sitewire.yaml")
+    config = await asyncio.to_thread(load_config, stage.site.folder / "sitewire.yaml")
     broker = await connect(config.broker.endpoint, name="soak")
     begin = stage.trainers[0].begin
     try:
-        sampler = Sampler(stage, broker)
+        sampler = Sampler(stage, broker, config)
         with (stage.site.folder / "samples.jsonl").open("a") as file:
             while not stop.is_set():
                 passed = time.time() - begin
