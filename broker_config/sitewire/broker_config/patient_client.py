@@ -63,7 +63,7 @@ class PatientClient(Client):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await super().close()
         except TimeoutError:
-            self._break_off()
+            self._abandon()
 
     async def _process_op_err(self, e: Exception) -> None:
         if not (self.is_closed or self.is_reconnecting):
@@ -80,6 +80,16 @@ class PatientClient(Client):
             if not waiting.done():
                 waiting.set_exception(nats.errors.TimeoutError())
                 waiting.exception()  # seen: whoever asked may be gone
+
+    def _abandon(self) -> None:
+        """Do what closing in order did not come to: a task that waits for messages holds the client for ever."""
+        self._break_off()
+        self._forget_unsent()
+        for subscription in self._subs.values():
+            task = getattr(subscription, "_wait_for_msgs_task", None)  # as nats-py's own does; there is no public way
+            if task is not None:
+                task.cancel()
+        self._subs.clear()
 
     def _forget_unsent(self) -> None:
         """Let go of what nobody will take; ``close`` would try to send it, and fail with an ``OSError``."""

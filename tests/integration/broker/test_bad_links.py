@@ -11,6 +11,7 @@ from typing import Any, cast
 import nats.errors
 import pytest
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from sitewire.broker_config import connection, patient_client
 from sitewire.broker_config.connection import Endpoint, EventKind, connect
@@ -72,6 +73,10 @@ async def _publish(client: Client) -> None:
             await client.publish("anything", bytes(65536))
 
 
+async def _heard(_message: Msg) -> None:
+    pass
+
+
 async def test_a_dead_link_is_given_up_though_what_was_written_cannot_be_sent(
     link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,11 +115,16 @@ async def test_a_link_that_carries_nothing_does_not_keep_who_closes(
     link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(patient_client, "CLOSE_SECONDS", 0.5)
+    before = asyncio.all_tasks()
     client = await over(link)
+    await client.subscribe("anything", cb=_heard)
     link.hold()
     async with more_written_than_can_be_sent(client), asyncio.timeout(10):
+        await client.publish("anything", b"one more, which is not written yet")
         await client.close()
     assert client.is_closed
+    left = asyncio.all_tasks() - before
+    assert not left or not (await asyncio.wait(left, timeout=5))[1]  # each would hold the client for ever
 
 
 async def test_a_request_ends_with_the_connection_that_its_answer_was_to_come_on(link: Link) -> None:
