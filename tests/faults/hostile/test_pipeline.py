@@ -61,6 +61,7 @@ def test_a_site_that_means_harm_stops_no_worker_and_reaches_no_other_sites_run(
     counts = [counting_lines(folder_of(here.folder / "lines", trainer.site, "job")) for trainer in trainers]
     until(lambda: all(count() for count in counts), here.logs)
     victim = _victim(here)
+    around = {"runs", *(path.name for path in here.folder.iterdir())}
     before, began = _peak_mib(worker), time.monotonic()
     with behind(trainers, lambda: [count() for count in counts]) as watched:
         harm = asyncio.run(_harm(here, Random(seed()), victim))
@@ -81,8 +82,12 @@ def test_a_site_that_means_harm_stops_no_worker_and_reaches_no_other_sites_run(
     _the_good_are_exact(here, trainers, rows)
     for row in rows.values():
         check_sums(row)
+    assert harm.stored > SPOILED // 2  # or nobody was in danger
     assert there.sites == {EVIL, *GOOD}
-    assert not [path for place in ("runs", "lines") for path in trespasses(here.folder / place, EVIL, GOOD)]
+    runs = {name: {"job"} for name in GOOD}
+    assert {run for _, site, run in rows if site in GOOD} == {"job"}
+    assert not [path for place in ("runs", "lines") for path in trespasses(here.folder / place, EVIL, runs)]
+    assert {path.name for path in here.folder.iterdir()} <= around, "something lies beside the trackers' places"
     assert dead <= MOST_DEAD
     assert watched.most < MOST_BEHIND
     assert _peak_mib(worker) < MOST_MIB

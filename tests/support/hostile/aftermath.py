@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,19 +81,19 @@ async def _all(client: Client, stream: str) -> list[Latest]:
             return found
 
 
-def trespasses(place: Path, own: str, others: Collection[str]) -> list[str]:
+def trespasses(place: Path, own: str, others: Mapping[str, Collection[str]]) -> list[str]:
     """Return what lies in a tracker's place under no run and site of these; links too.
 
     Args:
         place: with ``<run>/<site>/`` in it.
         own: the site that means harm.
-        others: the other sites' names, of each of which all runs are known.
+        others: the runs of each other site; one more of these is what somebody else has written.
     """
     found = []
     for run in _folders(place):
         for site in _folders(run):
             name = unescape(site.name)
-            if name != own and name not in others:
+            if name != own and unescape(run.name) not in others.get(name, ()):
                 found.append(str(site))
     return found + [str(path) for path in place.rglob("*") if path.is_symlink()]
 
