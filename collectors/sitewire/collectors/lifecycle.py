@@ -111,16 +111,24 @@ def at_exit() -> None:
     """End every run, let the publishers finish within the exit timeout, and say what waits in the spool."""
     _process.exiting = True
     status = _status()
-    timeout = max((settings.exit_timeout for settings, _ in _process.written), default=0.0)
-    deadline = time.monotonic() + timeout
+    try:
+        _finish_all(status)
+        _stop_publishers()
+    except KeyboardInterrupt:  # somebody does not want to wait; the records are safe in the spool
+        _finish_all(status)  # those that it came before
+    _say_what_waits()
+
+
+def _finish_all(status: Status) -> None:
     for recorder in list(_process.recorders):
         recorder.finish(status)
-    try:
-        for publisher in _process.publishers.values():
-            publisher.stop(max(deadline - time.monotonic(), 0.0))
-    except KeyboardInterrupt:
-        pass  # somebody does not want to wait; the records are safe in the spool
-    _say_what_waits()
+
+
+def _stop_publishers() -> None:
+    timeout = max((settings.exit_timeout for settings, _ in _process.written), default=0.0)
+    deadline = time.monotonic() + timeout
+    for publisher in _process.publishers.values():
+        publisher.stop(max(deadline - time.monotonic(), 0.0))
 
 
 def _publish(recorder: Recorder, writer: SpoolWriter) -> None:

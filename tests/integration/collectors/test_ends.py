@@ -233,3 +233,25 @@ def test_an_environment_that_is_unusable_is_told_once_and_training_goes_on(train
     assert ended.err.count("SITEWIRE_SITE") == 2  # once for the environment, once for the refused calls
     assert ended.err.count("SITEWIRE_EXIT_TIMEOUT") == 1
     assert not spool.exists()
+
+
+def test_an_interrupt_in_the_end_itself_still_finishes_every_run(train: Train, spool: Path) -> None:
+    ended = train(
+        """
+        from sitewire.collectors import Run
+        from sitewire.collectors.recorder import Recorder
+        runs = [Run(run=f"run-{number}") for number in range(3)]
+        for run in runs:
+            run.log_scalar("loss", 1.0)
+        finish, interrupted = Recorder.finish, []
+        def interrupt_once(self, status):
+            if not interrupted:
+                interrupted.append(self)
+                raise KeyboardInterrupt
+            finish(self, status)
+        Recorder.finish = interrupt_once
+        """
+    )
+    assert ended.code == 0
+    assert _quiet(ended), ended.err
+    assert [written.status for written in writers(spool)] == ["finished"] * 3

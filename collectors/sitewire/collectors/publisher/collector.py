@@ -142,6 +142,8 @@ class Collector:
             try:
                 if directory.path in self._tasks or not self.wanted(directory) or self._remove_expired(directory):
                     continue
+            except SpoolBusy:
+                continue  # another publisher looks at it once more, or removes it just now
             except (OSError, SubjectError, SpoolError) as error:
                 self._fail(directory.path, error)
             else:
