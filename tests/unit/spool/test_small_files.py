@@ -85,6 +85,13 @@ def test_an_identity_is_read_as_saved(tmp_path: Path) -> None:
     assert load_identity(tmp_path / "writer.json") == identity
 
 
+def test_an_identity_that_names_every_server_of_a_large_cluster_is_read_as_saved(tmp_path: Path) -> None:
+    url = ",".join(f"nats://***@server-{number:03d}.cluster.example.org:4222" for number in range(200))
+    saved = WriterIdentity("site", "run", "0" * 32, experiment="trial", url=url, started=1.0)
+    save_identity(tmp_path / "writer.json", saved)
+    assert load_identity(tmp_path / "writer.json") == saved
+
+
 def test_an_identity_without_a_word_about_forks_is_read(tmp_path: Path) -> None:
     identity = WriterIdentity("Köln", "a.b", "0" * 32, "é", None, 1.25)
     body = json.dumps({name: value for name, value in asdict(identity).items() if name != "forked"})

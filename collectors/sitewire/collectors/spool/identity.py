@@ -14,8 +14,8 @@ from sitewire.schemas.wire import is_text, is_time
 
 _KEYS: Final = frozenset({"site", "run", "writer", "experiment", "url", "started"})
 _OPTIONAL: Final = frozenset({"forked"})
-MAX_URL_BYTES: Final = 4096
-"""Of a broker's address; of a cluster it is a list."""
+MAX_URL_BYTES: Final = 256 * 1024
+"""Of a broker's address; of a cluster a list. Twice what an environment variable can hold: masked it is longer."""
 
 
 @dataclass(frozen=True, slots=True)
