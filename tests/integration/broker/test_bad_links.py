@@ -58,18 +58,20 @@ async def over(link: Link, heard: Callable[[EventKind, str], None] | None = None
 @asynccontextmanager
 async def more_written_than_can_be_sent(client: Client) -> AsyncIterator[None]:
     """Publish until every buffer on the way is full, and go on."""
-    publishing = asyncio.create_task(_publish(client))
+    enough = asyncio.Event()
+    publishing = asyncio.create_task(_publish(client, enough))
     async with asyncio.timeout(20):
         while not cast("Any", client)._transport._io_writer.transport.get_write_buffer_size():
             await asyncio.sleep(0.01)
     yield
+    enough.set()  # nats-py swallows a cancellation while it flushes
     publishing.cancel()
     await asyncio.wait([publishing])
 
 
-async def _publish(client: Client) -> None:
+async def _publish(client: Client, enough: asyncio.Event) -> None:
     with suppress(nats.errors.Error):
-        while True:
+        while not enough.is_set():
             await client.publish("anything", bytes(65536))
 
 
