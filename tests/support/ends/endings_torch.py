@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -24,16 +25,16 @@ class Items:
         return ITEMS
 
     def __getitem__(self, index: int) -> int:
-        from torch.utils.data import get_worker_info
-
-        self._script.log(1 + get_worker_info().id, 1)
+        self._script.log(1 + _torch_data().get_worker_info().id, 1)
         return index
 
 
-def _loader(script: Script, method: str, *, persistent: bool) -> Any:
-    from torch.utils.data import DataLoader
+def _torch_data() -> Any:
+    return import_module("torch.utils.data")  # no dependency of the tests, and slow to import
 
-    return DataLoader(
+
+def _loader(script: Script, method: str, *, persistent: bool) -> Any:
+    return _torch_data().DataLoader(
         Items(script),
         batch_size=4,
         num_workers=WORKERS,
