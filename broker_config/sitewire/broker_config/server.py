@@ -16,13 +16,17 @@ after a restart on a fuller disk it would refuse its own streams. The metrics st
 
 SERVER_NAME: Final = "sitewire"
 
+PING_INTERVAL: Final = "20s"
+"""A client that leaves two of these unanswered is given up; the server's default is two minutes each."""
+
 
 def server_config(embedded: Embedded) -> str:
     """Return the text of a nats-server configuration.
 
     Every message is synced before it is acknowledged (the server's default is every two minutes, so
-    that an acknowledged message can be lost with the power). It listens on ``host`` alone, has no
-    monitoring port, and logs to its standard error, for whoever supervises it.
+    that an acknowledged message can be lost with the power). It gives a client up that answers nothing
+    for a minute: where only what the server sends arrives, the client notices nothing. It listens on
+    ``host`` alone, has no monitoring port, and logs to its standard error, for whoever supervises it.
     """
     store = embedded.store
     return "\n".join(
@@ -33,6 +37,7 @@ def server_config(embedded: Embedded) -> str:
             f"max_payload: {MAX_PAYLOAD_BYTES}",
             f"pid_file: {_text(str(store / 'nats-server.pid'))}",
             "logtime: false",
+            f"ping_interval: {_text(PING_INTERVAL)}",
             "jetstream {",
             f"  store_dir: {_text(str(store))}",
             "  sync_interval: always",

@@ -22,6 +22,7 @@ STOP_SECONDS: Final = 10.0
 LAST_LINES: Final = 20
 
 WRITE_FAILED: Final = "critical write error"
+_OF_A_CLIENT: Final = " - cid:"
 """What the server says when its disk has refused a write. It never writes to that stream again, room or not."""
 
 _LAUNCH: Final = Path(__file__).with_name("launch.py")
@@ -112,7 +113,8 @@ class ServerProcess:
             text = line.decode(errors="replace").rstrip()
             match = _LINE.match(text)
             self._lines.append(match["text"] if match else text)
-            if WRITE_FAILED in text:
+            # A line about a client holds the name that the client has chosen.
+            if WRITE_FAILED in text and _OF_A_CLIENT not in text:
                 self.write_failed.set()
             log.log(_LEVELS.get(match["level"], logging.DEBUG) if match else logging.INFO, "%s", self._lines[-1])
 
