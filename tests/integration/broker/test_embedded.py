@@ -60,6 +60,11 @@ async def until(condition: object, seconds: float = 15.0) -> None:
             await asyncio.sleep(0.02)
 
 
+def limit_of(broker: EmbeddedBroker) -> list[bytes]:
+    variables = Path(f"/proc/{broker.pid}/environ").read_bytes().split(b"\0")
+    return [variable for variable in variables if variable.startswith(b"GOMEMLIMIT=")]
+
+
 async def last_message(client: Client) -> bytes:
     """The last message of the stream, once the client is back."""
     async with asyncio.timeout(30):
@@ -276,3 +281,14 @@ async def test_the_server_s_lines_are_logged_with_their_level(
     ready = [record for record in caplog.records if record.getMessage() == "Server is ready"]
     assert [record.levelno for record in ready] == [logging.INFO]
     assert all("\x1b" not in record.getMessage() for record in caplog.records)
+
+
+async def test_the_server_is_told_how_much_memory_to_stay_below_unless_somebody_has_told_it(
+    settings: Embedded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOMEMLIMIT", raising=False)
+    async with EmbeddedBroker(settings) as broker:
+        assert limit_of(broker) == [b"GOMEMLIMIT=256MiB"]
+    monkeypatch.setenv("GOMEMLIMIT", "1GiB")
+    async with EmbeddedBroker(settings) as broker:
+        assert limit_of(broker) == [b"GOMEMLIMIT=1GiB"]
