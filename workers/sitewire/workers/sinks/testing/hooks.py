@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
@@ -77,6 +80,16 @@ class SinkHooks:
         """A folder of the test's own; the sink makes it."""
         return tmp_path / "place"
 
+    @pytest.fixture(autouse=True)
+    def children(self) -> Iterator[list[Process]]:
+        """Processes that end with the test, however that ends: one that writes would go on for ever."""
+        self._children: list[Process] = []
+        yield self._children
+        for process in self._children:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGKILL)
+
     async def start_child(self, place: Path, task: str, *, ready: bool = True) -> Process:
         """Start a process that writes to the place, or holds its partition; return once it does."""
         of = self.sink_type
@@ -84,6 +97,7 @@ class SinkHooks:
         errors = None if ready else asyncio.subprocess.DEVNULL
         program = (sys.executable, "-m", child.__name__)
         process = await asyncio.create_subprocess_exec(*program, *arguments, stdout=PIPE, stderr=errors)
+        self._children.append(process)
         assert process.stdout is not None
         said = await process.stdout.readline()
         assert said == (b"ready\n" if ready else b"")
