@@ -16,9 +16,9 @@ from support.pressure.story import event_files, lines
 from support.product import Trainer
 
 FULL: Final = bool(os.environ.get("SITEWIRE_TEST_FULL"))
-BOUND: Final = (64 if FULL else 4) << 20  # bytes of the stream: some 28,000 records each MiB
-RECORDS: Final = 6_000_000 if FULL else 150_000  # logged before anybody reads; twice as many in all
-WAITING: Final = 30.0 if FULL else 3.0  # seconds at least that publishers wait
+BOUND: Final = (64 if FULL else 2) << 20  # bytes of the stream: some 28,000 records each MiB
+RECORDS: Final = 6_000_000 if FULL else 72_000  # logged before anybody reads; twice as many in all
+WAITING: Final = 30.0 if FULL else 2.0  # seconds at least that publishers wait
 RATE: Final = 60_000 if FULL else 8_000  # points a second of each trainer: before it waits, meanwhile and after
 MOST_MIB: Final = 250  # resident, of a trainer and of the sidecar; of the worker a little more
 MOST_MIB_OF_A_WORKER: Final = 450

@@ -29,9 +29,9 @@ FULL: Final = bool(os.environ.get("SITEWIRE_TEST_FULL"))
 SEED: Final = int(os.environ.get("SITEWIRE_TEST_SEED", random.randrange(10**6)))
 BOUND: Final = (64 if FULL else 4) << 20  # bytes of the stream
 RATE: Final = 40_000 if FULL else 10_000  # points a second of each process
-MOST: Final = 3_000_000 if FULL else 80_000  # points of each run: a machine that is busy must not fall behind for ever
+MOST: Final = 3_000_000 if FULL else 40_000  # points of each run: a machine that is busy must not fall behind for ever
 KILLS: Final = 12 if FULL else 2  # of workers in each phase
-BETWEEN: Final = (0.5, 4.0) if FULL else (0.2, 1.5)  # seconds between two
+BETWEEN: Final = (0.5, 4.0) if FULL else (0.2, 1.0)  # seconds between two
 HOURS: Final = 0.001  # 3.6 s: what is older goes
 KEEPS: Final = {"share": "{share: 0.5}", "hours": f"{{share: 1.0, hours: {HOURS}}}"}
 
