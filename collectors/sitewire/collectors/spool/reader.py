@@ -178,9 +178,14 @@ class SpoolReader:
 
     def _following(self, *, final: bool) -> int | None:
         """Return the next segment that the writer has moved into."""
+        damaged = None
         for number in segment.numbers(self._path):
-            if number > self._number and self._has_begun(number, final=final):
-                return number
+            if number <= self._number:
+                continue
+            if self._has_begun(number, final=final):
+                return number if damaged is None else damaged  # what lies before one that has begun, had
+            if damaged is None and segment.read_header(self._path, number).begun:
+                damaged = number
         return None
 
     def _has_begun(self, number: int, *, final: bool) -> bool:
