@@ -21,12 +21,12 @@ LOAD = Plan((), programs=2, runs=2, rate=RATE)
 BESIDE = Plan((), programs=2, runs=2, rate=RATE, workers=2, sidecars=1)
 
 ROWS = [
-    Row("F5 a worker is killed, the only one", [happen.WORKER_KILLED], 100, 3, LOAD, THREE),
+    Row("F5 a worker is killed, the only one", [happen.WORKER_KILLED], 100, 2, LOAD, THREE),
     Row("F5 one of two workers is killed", [happen.WORKER_KILLED], 100, 0, BESIDE, THREE),
-    Row("F3 the broker is killed", [happen.SERVER_KILLED, happen.BROKER_KILLED], 100, 2, LOAD, THREE),
-    Row("F1 a trainer is killed and goes on", [happen.TRAINER_KILLED], 100, 3, LOAD, THREE),
+    Row("F3 the broker is killed", [happen.SERVER_KILLED, happen.BROKER_KILLED], 100, 1, LOAD, THREE),
+    Row("F1 a trainer is killed and goes on", [happen.TRAINER_KILLED], 100, 2, LOAD, THREE),
     Row("F1 a trainer or its sidecar is killed", [happen.TRAINER_KILLED, happen.SIDECAR_KILLED], 40, 0, BESIDE, THREE),
-    Row("all: everything is killed at once", [happen.EVERYTHING_KILLED], 10, 1, BESIDE, THREE),
+    Row("all: everything is killed at once", [happen.EVERYTHING_KILLED], 10, 0, BESIDE, THREE),
     Row(
         "F5 a process is stopped for up to 12 s",
         [
