@@ -152,15 +152,25 @@ class Link:
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         dialling: set[asyncio.Task[None]] = set()
+        came = asyncio.Event()
+        loop.add_reader(listener, came.set)
         try:
             while True:
-                client, _ = await loop.sock_accept(listener)
+                await came.wait()
+                came.clear()
+                # Not the loop's own accept: cancelled behind it, that drops the socket.
+                try:
+                    client, _ = listener.accept()
+                except BlockingIOError:
+                    continue
+                client.setblocking(False)
                 self.accepted += 1
                 task = loop.create_task(self._dial(client))
                 dialling.add(task)
                 task.add_done_callback(dialling.discard)
                 task.add_done_callback(partial(_close_if_cancelled, client))  # it may be before it has begun
         finally:
+            loop.remove_reader(listener)
             listener.close()
             for task in dialling:
                 task.cancel()
