@@ -91,7 +91,6 @@ class TensorBoardRun(RunSink):
         self._counters = found.counters
         self._sessions = found.sessions
         self._folders: dict[Path, Folder] = {}
-        self._encoder = EventEncoder()
         self._sound = True
 
     @classmethod
@@ -154,11 +153,12 @@ class TensorBoardRun(RunSink):
             self._progress.write(delivery)
         parts: dict[str | None, Part] = {}
         by_path: dict[Path, Part] = {}
+        encoder = EventEncoder()
 
         def part_of(series: str | None) -> Part:
             if series not in parts:
                 path = self._folder / series_path(series)
-                parts[series] = by_path.setdefault(path, Part(self._folder_at(path).counters, self._encoder))
+                parts[series] = by_path.setdefault(path, Part(self._folder_at(path).counters, encoder))
             return parts[series]
 
         split(deliveries, part_of, self._ahead)
@@ -176,7 +176,7 @@ class TensorBoardRun(RunSink):
             folder = self._folder_at(path)
             if folder.session and not folder.session.ended:
                 with os_errors_as_ours(self._folder):
-                    self._append(folder, Part(folder.counters, self._encoder), ending)
+                    self._append(folder, Part(folder.counters, EventEncoder()), ending)
         self._commit()
 
     def _append(self, folder: Folder, part: Part, ending: Ending | None = None) -> None:
