@@ -50,7 +50,10 @@ def of_the_end(trial: Trial, outcome: Outcome, alone: Outcome, slack: float) -> 
         yield f"{trial}: standard output {outcome.out!r}, without logging {alone.out!r}"
     if ENDINGS[trial.ending].nowhere:
         return  # where the stack ends is chance, and so is how many errors follow from one another
+    cut_off = ENDINGS[trial.ending].signals.count(signal.SIGINT) > 1  # the second may strike while the first is printed
     for line in unwanted(outcome.err, alone.err):
+        if cut_off and line == "KeyboardInterrupt":
+            continue
         yield f"{trial}: on standard error, and not without logging: {line}"
 
 

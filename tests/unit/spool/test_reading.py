@@ -224,6 +224,21 @@ def test_retained_segments_refill_a_broker(make_writer: MakeWriter) -> None:
     reader.close()
 
 
+def test_what_was_dropped_before_it_was_sent_is_a_hole_after_a_rewind_too(make_writer: MakeWriter) -> None:
+    writer = make_writer(limit_bytes=0)
+    for step in range(60_000):
+        writer.append_scalar("train/loss" * 10, 0.5, 1.7e9, step)
+    writer.finish()
+    reader = SpoolReader(writer.directory)
+    assert reader.held[SCALARS] > 0, "nothing was dropped"
+    reader.rewind()
+    assert reader.published == {SCALARS: 0}
+    items = read_all(reader)
+    assert holes(items)[0].first == 0
+    assert ends(items) == {SCALARS: 60_000}
+    reader.close()
+
+
 @pytest.mark.parametrize(("constant", "value"), [("HORIZON_SECONDS", -1.0), ("RETAINED_BYTES", 4 << 20)])
 def test_acknowledged_segments_go_in_the_end(
     make_writer: MakeWriter, monkeypatch: pytest.MonkeyPatch, constant: str, value: float

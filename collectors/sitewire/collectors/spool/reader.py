@@ -93,9 +93,12 @@ class SpoolReader:
             _logger.warning("%s: %s; what has been sent may be sent again", self._path, error)
 
     def rewind(self) -> None:
-        """Go back to the oldest record that is held: everything from there on counts as not published."""
+        """Go back to the oldest record that is held: everything from there on counts as not published.
+
+        Never forward: what was dropped before anybody had sent it must still come out as a hole.
+        """
         self.note_assigned(self._line.next)
-        self.cursor.published = list(self._oldest())
+        self.cursor.published = list(map(min, self.cursor.published, self._oldest()))
         self.cursor.drained = Moment()
         self._begin()
 
