@@ -9,6 +9,7 @@ from typing import Final
 
 from nats.aio.client import Client
 
+from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.change import Change, ChangeKind, differences
 from sitewire.broker_config.errors import NotThere
 from sitewire.broker_config.jetstream_api import (
@@ -89,6 +90,7 @@ async def existing_consumers(client: Client, stream: str = METRICS_STREAM) -> di
     """
     found: dict[str, Json] = {}
     while True:
+        heed_cancellation()
         page = await ask_unless(client, f"CONSUMER.LIST.{stream}", {"offset": len(found)}, STREAM_MISSING)
         if page is None:
             return None

@@ -54,6 +54,7 @@ async def _by_request(client: Client, stream: str, subject: str) -> list[Latest]
     found: dict[str, Latest] = {}
     first = 1
     while True:
+        heed_cancellation()
         page, more = await _page(client, stream, {"multi_last": [subject], "seq": first, "max_bytes": _PAGE})
         if page is None:
             return None
@@ -71,6 +72,7 @@ async def _page(client: Client, stream: str, request: dict[str, object]) -> tupl
     try:
         await client.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=inbox)
         while True:
+            heed_cancellation()
             message = await subscription.next_msg(timeout=_TIMEOUT)
             status = status_of(message)
             if status == _TOO_MANY:
@@ -93,6 +95,7 @@ async def _by_consumer(client: Client, stream: str, subject: str) -> list[Latest
     found: list[Latest] = []
     try:
         while True:
+            heed_cancellation()
             message = await subscription.next_msg(timeout=_TIMEOUT)
             await asyncio.sleep(0)
             stored = message.metadata

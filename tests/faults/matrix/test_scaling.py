@@ -28,7 +28,7 @@ ROWS = [
     Row("F5 one of two workers is stopped for 60 s", [HANGING], 2, 0, TWO, THREE, patience=240, settle=True),
     Row("F5 a worker gets no more memory", [STARVED], 6, 0, ONE, FILES, settle=True),
     Row("F5 1, 4, 1 and 2, 0, 2 workers", [SCALED, NOBODY], 4, 0, ONE, THREE),
-    Row("F5 rolling restarts", [WORKERS_ROLLED, ALL_ROLLED], 6, 0, TWO, FILES),
+    Row("F5 rolling restarts", [WORKERS_ROLLED, ALL_ROLLED], 6, 1, TWO, FILES),
 ]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

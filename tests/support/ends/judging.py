@@ -48,13 +48,17 @@ def of_the_end(trial: Trial, outcome: Outcome, alone: Outcome, slack: float) -> 
         yield f"{trial}: exit code {outcome.code}, without logging {alone.code}: {outcome.err[-2000:]}"
     if outcome.out != alone.out:
         yield f"{trial}: standard output {outcome.out!r}, without logging {alone.out!r}"
-    if ENDINGS[trial.ending].nowhere:
+    yield from (f"{trial}: on standard error, and not without logging: {line}" for line in _said(trial, outcome, alone))
+
+
+def _said(trial: Trial, outcome: Outcome, alone: Outcome) -> Iterator[str]:
+    ending = ENDINGS[trial.ending]
+    if ending.nowhere:
         return  # where the stack ends is chance, and so is how many errors follow from one another
-    cut_off = ENDINGS[trial.ending].signals.count(signal.SIGINT) > 1  # the second may strike while the first is printed
+    twice = ending.signals.count(signal.SIGINT) > 1  # the second may come while what the first has done is printed
     for line in unwanted(outcome.err, alone.err):
-        if cut_off and line == "KeyboardInterrupt":
-            continue
-        yield f"{trial}: on standard error, and not without logging: {line}"
+        if not (twice and line == "KeyboardInterrupt"):
+            yield line
 
 
 def unwanted(err: str, alone: str) -> Iterator[str]:

@@ -186,6 +186,7 @@ class EndWatch:
     async def _read_on(self) -> None:
         at_end = False
         while not at_end:
+            heed_cancellation()
             stretch = await read_stretch(self._client, ACCOUNTS_STREAM, ">", self._seen + 1, MOST_BYTES)
             at_end = stretch.at_end
             for number, item in enumerate(stretch.messages):

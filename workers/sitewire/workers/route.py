@@ -285,6 +285,7 @@ class RoutePartition:
 
     async def _keep_alive(self) -> None:
         while True:
+            heed_cancellation()
             await asyncio.sleep(KEEP_ALIVE)
             for delivery, _ in list(self._runs.values()):
                 await delivery.keep_alive()

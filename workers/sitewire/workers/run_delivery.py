@@ -287,6 +287,7 @@ class RunDelivery:
 
     async def _deliver(self) -> None:
         while self._holding.held:
+            heed_cancellation()
             plan = await self._writer.write(self._holding.held)
             await self._settle(plan)
             if plan.partial:

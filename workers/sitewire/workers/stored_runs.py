@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from nats.aio.client import Client
 
+from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import mapped_errors
 from sitewire.broker_config.leader import Behind, last_sequence
 from sitewire.broker_config.names import METRICS_STREAM, consumer_name
@@ -61,6 +62,7 @@ class StoredRuns:
     async def first(self, run: RunKey, start: int) -> Arrival | None:
         """Return the first readable message at or behind a sequence."""
         while True:
+            heed_cancellation()
             stretch = await self._stretch(run, start, 1)
             async for arrival in _readable(stretch.messages):
                 return arrival

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from nats.aio.client import Client
 
+from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import mapped_errors
 from sitewire.broker_config.latest import read_latest
 from sitewire.broker_config.leader import last_message, next_message
@@ -57,6 +58,7 @@ class Stream:
         stream = RETRIES_STREAM if subject.startswith(f"{RETRY}.") else METRICS_STREAM
         sequence = max(start, 1)
         while end is None or sequence < end:
+            heed_cancellation()
             found = await next_message(self._client, stream, subject, sequence)
             if found is None or (end is not None and found.sequence >= end):
                 return

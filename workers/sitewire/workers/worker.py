@@ -11,6 +11,7 @@ from functools import partial
 from nats.aio.client import Client
 
 from sitewire.broker_config.backoff import Backoff
+from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.change import Change, ChangeKind
 from sitewire.broker_config.connection import EventKind, connect
 from sitewire.broker_config.consumers import existing_consumers
@@ -73,6 +74,7 @@ class Worker:
         """
         backoff = Backoff(first=0.25, most=5.0)
         while not stop.is_set():
+            heed_cancellation()
             try:
                 await self._connected(stop)
             except* BrokerError as errors:
@@ -139,6 +141,7 @@ class Worker:
         """
         backoff = Backoff(first=0.25, most=5.0)
         while True:
+            heed_cancellation()  # or who is told to end while the broker comes back never would
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._looks_again(starts)):
                     await self._returned.wait()

@@ -85,6 +85,7 @@ class RunWriter:
         backoff = Backoff(first=0.1, most=5.0)
         duplicates = 0 if self._going_on else None
         while True:
+            heed_cancellation()
             permit = await self._admitted(backoff)
             try:
                 async with self._context.breaker.attempt(permit, self._trouble.row) as attempt:
@@ -117,6 +118,7 @@ class RunWriter:
         """
         backoff = Backoff(first=0.1, most=5.0)
         while True:
+            heed_cancellation()
             permit = await self._admitted(backoff)
             try:
                 async with self._context.breaker.attempt(permit, self._trouble.row) as attempt:

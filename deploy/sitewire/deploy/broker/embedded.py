@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.connection import Endpoint, connect, mapped_errors
 from sitewire.broker_config.errors import Temporary
 from sitewire.broker_config.model import Embedded
@@ -148,6 +149,7 @@ class EmbeddedBroker:
 
     async def _until_ready(self) -> None:
         while True:
+            heed_cancellation()
             with contextlib.suppress(Temporary):
                 await self._ask()
                 return

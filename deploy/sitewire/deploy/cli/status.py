@@ -48,10 +48,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _show(config: Config, console: Console, *, as_json: bool, watch: bool) -> None:
+    from sitewire.broker_config.cancellation import heed_cancellation
     from sitewire.deploy.health import read_health
 
     async with connected(config, "sitewire status") as client:
         while True:
+            heed_cancellation()
             health = await read_health(client, config)
             if watch and not as_json:
                 console.clear()

@@ -8,6 +8,7 @@ from typing import Final
 
 from nats.aio.client import Client
 
+from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import NotThere, mapped_errors
 from sitewire.broker_config.jetstream_api import STREAM_MISSING
 from sitewire.broker_config.model import Config
@@ -120,6 +121,7 @@ async def read_chosen(client: Client, config: Config, selection: Selection) -> l
 async def _all(client: Client) -> AsyncIterator[Kept]:
     start, at_end = 1, False
     while not at_end:
+        heed_cancellation()
         stretch = await read_stretch(client, DEAD_STREAM, f"{DEAD}.>", start, READ_BYTES)
         for item in stretch.messages:
             kept = _read(item.sequence, item.subject, item.data)

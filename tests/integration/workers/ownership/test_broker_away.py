@@ -6,11 +6,14 @@ import asyncio
 import os
 import shutil
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from nats.aio.client import Client
 
+from sitewire.broker_config.consumers import existing_consumers
+from sitewire.broker_config.jetstream_api import Json
 from sitewire.workers.ownership import lease
 from sitewire.workers.ownership.view import View
 from support.crew import Crew, free, loaded, loads
@@ -54,6 +57,29 @@ async def test_after_a_lost_store_the_units_are_shared_anew(
     assert not before.workers.keys() & view.workers.keys()
     async with loaded(client, tmp_path / "lines"):
         await asyncio.sleep(0.3)
+
+
+async def test_a_worker_told_to_end_while_its_broker_comes_back_ends_though_a_library_swallows_that(
+    crew: Crew, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand = crew.add()
+    await crew.until(lambda view: loads(view) == [8])
+    looking = asyncio.Event()
+
+    async def read_and_swallow(client: Client) -> dict[str, Json] | None:
+        found = await existing_consumers(client)
+        looking.set()
+        with suppress(asyncio.CancelledError):  # as `asyncio.wait_for` of Python 3.11 does
+            await asyncio.sleep(3600)
+        return found
+
+    monkeypatch.setattr("sitewire.workers.worker.existing_consumers", read_and_swallow)
+    await asyncio.to_thread(nats_server.kill)
+    await asyncio.to_thread(nats_server.start)
+    async with asyncio.timeout(20):
+        await looking.wait()
+    async with asyncio.timeout(20):
+        await hand.stop()
 
 
 async def _two(crew: Crew) -> View:

@@ -73,6 +73,7 @@ class Membership:
             BrokerError: the client is closed.
         """
         while True:
+            heed_cancellation()
             await self._until_written()
             self.joined.set()
             await asyncio.sleep(lease.RENEW)

@@ -139,6 +139,7 @@ class Trimmer:
         needs = await read_needs(client)
         most, began = self._agreed(stream, committed(needs, stream.last)), stream.first
         while stream.first <= min(wanted, most) and self._left() > 0:
+            heed_cancellation()
             await _purge(client, min(wanted, most))
             stream = await read_state(client)
             wanted = await self._wanted(client, stream, by_age=by_age)
