@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import SupportsIndex
 
 from sitewire.schemas.record import Kind
 from sitewire.schemas.subject import RunKey
@@ -21,9 +22,11 @@ class At(list[tuple[int, dict[str, str], str]]):
         super().__init__([REFUSAL])
         self._number = number
 
-    def __bool__(self) -> bool:
+    def pop(self, index: SupportsIndex = -1) -> tuple[int, dict[str, str], str]:
         self._number -= 1
-        return self._number == -1
+        if self._number >= 0:
+            raise IndexError
+        return super().pop(index)
 
 
 async def test_no_record_is_to_blame_for_a_run_that_is_refused(mlflow_on_sqlite: MlflowServer, owners: Owners) -> None:
