@@ -21,6 +21,9 @@ LIMIT: Final = 5.0
 GENERATIONS: Final = 2
 """A child may begin to end when its parent has ended."""
 
+LOST: Final = "lost sys.stderr"
+"""What the interpreter says when a signal ends its printing."""
+
 _OURS: Final = re.compile(
     r"sitewire: (\d+ records wait in \S+; they are sent by the next run here, or by: sitewire sync \S+"
     r"|refused \(finished\): .*|.*; sending again until the broker has it"
@@ -55,10 +58,9 @@ def _said(trial: Trial, outcome: Outcome, alone: Outcome) -> Iterator[str]:
     ending = ENDINGS[trial.ending]
     if ending.nowhere:
         return  # where the stack ends is chance, and so is how many errors follow from one another
-    twice = ending.signals.count(signal.SIGINT) > 1  # the second may come while what the first has done is printed
-    for line in unwanted(outcome.err, alone.err):
-        if not (twice and line == "KeyboardInterrupt"):
-            yield line
+    if LOST in outcome.err:
+        return  # the second signal struck the interpreter while it printed what the first had done
+    yield from unwanted(outcome.err, alone.err)
 
 
 def unwanted(err: str, alone: str) -> Iterator[str]:

@@ -74,7 +74,7 @@ def play(
 
 
 def alone(trial: Trial, folder: Path) -> Outcome:
-    """Run the same program without logging; what disturbs the end of others comes when it is over."""
+    """Run the same program without logging; what disturbs the end of others comes when it is over, or not at all."""
     return play(Trial(trial.number, trial.ending, NONE, late=START_OF_ALL), folder, {})
 
 
@@ -85,7 +85,9 @@ def _disturb(trial: Trial, ledger: Ledger, process: subprocess.Popen[bytes]) -> 
     if ending.late:
         time.sleep(trial.late)
     begun = time.monotonic() if (ending.signals and not ending.late) or not ledger.ended else ledger.ended
-    for number, sent in enumerate(ending.signals):
+    # A second signal is to disturb an end that takes time. Without logging it would strike the traceback of the first.
+    signals = ending.signals[:1] if trial.syntax == NONE else ending.signals
+    for number, sent in enumerate(signals):
         time.sleep(trial.apart if number else 0)
         process.send_signal(sent)  # does nothing if it is gone
     return begun
