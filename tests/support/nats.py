@@ -93,9 +93,11 @@ class NatsServer:
         self.restart()
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open, nothing answers."""
+        """SIGSTOP: connections stay open, nothing answers from when this returns."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        while Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2][0] not in "TZ":
+            time.sleep(0.001)
 
     def resume(self) -> None:
         assert self._process is not None

@@ -10,14 +10,16 @@ from dataclasses import replace
 import pytest
 from nats.aio.client import Client
 
+from sitewire.broker_config.backoff import jitter
 from sitewire.broker_config.bucket import Bucket
+from sitewire.broker_config.errors import BrokerTimeout
 from sitewire.broker_config.names import PARKED_BUCKET, takes
 from sitewire.schemas.account import Account, ClassAccount, encode_account
 from sitewire.schemas.ending import Ending, EndingState
 from sitewire.schemas.receipt import Position, Receipt, StreamKey, encode_receipt
 from sitewire.schemas.record import RecordClass
 from sitewire.schemas.subject import RunKey, account_subject, receipt_subject
-from sitewire.workers import end_watch, parking, run_delivery
+from sitewire.workers import conclusion, end_watch, parking, run_delivery
 from sitewire.workers.end_watch import EndWatch, Listener, RouteEnds
 from sitewire.workers.errors import SinkUnavailable
 from sitewire.workers.ownership.unit import ALONE
@@ -128,6 +130,32 @@ async def test_a_crash_that_is_found_long_after_the_last_record_fails_the_run(
                 await asyncio.sleep(0.02)
         await tell(client, life(10, stopped=5.0, ended=False))
         await told(place, failed())
+
+
+async def test_while_nobody_answers_about_a_runs_end_its_records_go_on_and_it_is_asked_ever_more_rarely(
+    client: Client, place: Place, working: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, read = [0], Stream.accounts
+
+    async def unanswered(stream: Stream, run: RunKey) -> dict[str, Account]:
+        asked[0] += 1
+        if asked[0] <= 6:
+            msg = "nobody has answered"
+            raise BrokerTimeout(msg)
+        return await read(stream, run)
+
+    monkeypatch.setattr(Stream, "accounts", unanswered)
+    monkeypatch.setattr(jitter, "uniform", lambda _, most: most)
+    monkeypatch.setattr(conclusion, "FIRST", 0.05)
+    async with working():
+        await tell(client, life(400, stopped=5.0))
+        for number in range(40):  # each would wait for its turn behind a pause
+            await send(client, 10 * number, 10 * number + 10)
+            async with asyncio.timeout(1):
+                await place.until(RUN, KEY, 10 * number + 10)
+        assert asked[0] <= 6
+        await told(place, finished())
+        assert asked[0] == 7
 
 
 async def test_an_end_that_is_heard_while_the_accounts_are_being_read_is_not_lost(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
+
+from sitewire.broker_config.backoff import Backoff
 from sitewire.schemas.account import Account
 from sitewire.schemas.ending import Ending, EndingState
 from sitewire.schemas.receipt import Receipt, StreamKey
 from sitewire.schemas.subject import RunKey, Subject
 from sitewire.workers.endings import is_news, owing, standing
 from sitewire.workers.route_context import RouteContext
+
+FIRST = 2.0  # seconds until it is asked for again, at most, when the broker has not answered
+MOST = 30.0  # the same after many times: whoever may publish can have thousands of runs ask
 
 
 class Conclusion:
@@ -26,6 +32,18 @@ class Conclusion:
         self._ending: Ending | None = None
         self._stale = False
         self._before_start: set[StreamKey] = set()
+        self._backoff = Backoff(first=FIRST, most=MOST)
+        self._not_before = 0.0
+
+    @property
+    def wait(self) -> float:
+        """Seconds until it may be looked for; 0 if at once."""
+        return max(0.0, self._not_before - time.monotonic())
+
+    def put_off(self) -> None:
+        """Have it looked for later, and ever later: the broker has not answered."""
+        self._not_before = time.monotonic() + self._backoff.draw()
+        self.worth_a_look = True
 
     def heard(self, writer: str, account: Account) -> None:
         """Take a writer's new account."""
@@ -42,6 +60,7 @@ class Conclusion:
         self._early.clear()
         self._before_start.clear()
         self.worth_a_look = True
+        self._not_before = 0.0
 
     async def news(self, receipt: Receipt | None) -> Ending | None:
         """Return what the sink is to be told now, or None.
@@ -52,6 +71,11 @@ class Conclusion:
         Raises:
             BrokerError: the stream could not be read.
         """
+        ending = await self._news(receipt)
+        self._backoff.reset()
+        return ending
+
+    async def _news(self, receipt: Receipt | None) -> Ending | None:
         if receipt is None or not receipt.positions:
             return None  # nothing of the run is in the sink
         if self._accounts is None:

@@ -264,7 +264,7 @@ class RunDelivery:
         """Wait for messages, for what is due, or for the end."""
         looking = self._holding.held or self._suspicions.count
         resting = min(QUIET, IDLE)
-        seconds = LOOK_AGAIN if looking else PERIOD if self._reporter.owes else resting
+        seconds = LOOK_AGAIN if looking else PERIOD if self._reporter.owes else self._conclusion.wait or resting
         idle = False
         if not (self._holding.waits or self._stopping.is_set() or self._may_end):
             self._holding.came.clear()
@@ -279,7 +279,7 @@ class RunDelivery:
 
     @property
     def _may_end(self) -> bool:
-        return self._conclusion.worth_a_look and not self._holding.held
+        return self._conclusion.worth_a_look and not (self._holding.held or self._conclusion.wait)
 
     def _presses(self) -> bool:
         """Whether there is more to do than to write what comes."""
@@ -303,7 +303,7 @@ class RunDelivery:
 
     async def _conclude(self) -> None:
         """Tell the sink how the run stands, if that is news to it. Nobody else writes to the run meanwhile."""
-        if self._holding.held or self._stopping.is_set():
+        if self._holding.held or self._stopping.is_set() or self._conclusion.wait:
             return
         self._conclusion.worth_a_look = False
         try:
@@ -311,8 +311,7 @@ class RunDelivery:
             ending = await self._conclusion.news(self._reporter.receipt)
         except BrokerError as error:
             self.trouble.met(f"{ITS_END}: {error}")
-            await _rest(LOOK_AGAIN, self._stopping)
-            self._conclusion.worth_a_look = True
+            self._conclusion.put_off()
             return
         self.trouble.over(ITS_END)
         if ending is not None:
