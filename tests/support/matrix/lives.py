@@ -60,6 +60,11 @@ class LivedRun:
         killed = len(self.starts) - 1
         return 2 + sum(later > begun for begun, later in pairwise(self.starts)), 2 + killed
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the present life has logged something: one that has not leaves the run as the last one left it."""
+        return self.journal.attempted > self.starts[-1]
+
     def die(self) -> None:
         """Take down that the trainer is gone, and that the next one goes on behind what it began."""
         self.unsure.update(range(self.journal.accepted, self.journal.attempted))

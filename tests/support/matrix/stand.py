@@ -126,6 +126,7 @@ class Stand:
 
     def finish(self) -> None:
         """Have the trainers log no more and end; what they could not send is sent."""
+        until(lambda: all(run.goes_on for run in self.runs), self.site.logs)
         for program in self.programs:
             for run in program.runs:
                 run.journal.stopping = True
