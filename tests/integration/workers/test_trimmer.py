@@ -85,6 +85,14 @@ async def test_what_every_route_has_committed_goes_down_to_the_share(client: Cli
     assert looking.state is TrimState.TRIMMING
 
 
+async def test_a_stream_that_never_held_anything_is_left_alone(client: Client, looking: Trimmer) -> None:
+    await declare(client, route(), max_bytes=BOUND)
+    async with asyncio.timeout(5):
+        await looking.look()
+    assert (await state(client)).last == 0
+    assert looking.state is TrimState.KEEPING
+
+
 async def test_below_the_share_nothing_goes(client: Client, looking: Trimmer) -> None:
     await declare(client, route(), max_bytes=BOUND)
     await fill(client, 20)

@@ -133,7 +133,7 @@ class Trimmer:
     async def _trim(self, client: Client, *, by_age: bool) -> StreamState:
         stream = await read_state(client)
         wanted = await self._wanted(client, stream, by_age=by_age)
-        if wanted < stream.first:
+        if wanted < stream.first or not stream.last:  # of a new stream both are 0
             self._note(stream, purged=False, need=None)
             return stream
         needs = await read_needs(client)
