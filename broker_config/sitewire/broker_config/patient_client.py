@@ -8,6 +8,8 @@ What differs, and why (read in the source of 2.16, and measured):
 - Whatever comes from the server shows that it is there. nats-py counts answers to its pings only, and on a slow link
   these are behind all the messages that are on their way.
 - Whoever waits can be woken when the connection is back.
+- ``tls://`` means TLS, and so does an authority. nats-py takes whatever the server says it wants, so whoever sits on
+  the way could have it send everything in plain, the credentials first.
 - Whoever may publish chooses the bytes of a subject's tokens and of headers; the server passes them on. nats-py reads
   both as UTF-8 on the task that reads the socket: one byte that is none ends that task, and with it, unseen, the
   connection, again and again, since the message is delivered again.
@@ -18,7 +20,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 import nats.errors
 from nats.aio.client import Client
@@ -94,6 +96,16 @@ class PatientClient(Client):
     def _forget_unsent(self) -> None:
         """Let go of what nobody will take; ``close`` would try to send it, and fail with an ``OSError``."""
         self._pending, self._pending_data_size = [], 0
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002  nats-py's
+        if initial_connection and self._wants_tls and not info.get("tls_required"):
+            raise nats.errors.SecureConnWantedError
+        await super()._process_info(info, initial_connection)
+
+    @property
+    def _wants_tls(self) -> bool:
+        server = self._current_server
+        return self.options.get("tls") is not None or (server is not None and server.uri.scheme == "tls")
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
         self._pings_outstanding = 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import socketserver
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,6 +153,54 @@ async def test_tls_with_an_authority_of_one_s_own(make_nats_server: MakeServer) 
     await client.close()
     with pytest.raises(AccessRefused, match="CERTIFICATE_VERIFY_FAILED"):
         await connect(Endpoint(url), name="test")
+
+
+@pytest.fixture
+def said_to_a_plain_server() -> Iterator[tuple[int, list[bytes]]]:
+    """A port behind which somebody takes TLS out of what the server says; and what clients tell them."""
+    said: list[bytes] = []
+
+    class Stripped(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b'INFO {"server_id":"x","version":"2.15.1","proto":1,"max_payload":1048576}\r\n')
+            said.append(self.rfile.readline())
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Stripped) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server.server_address[1], said
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(("scheme", "authority"), [("tls", False), ("tls", True), ("nats", True)])
+async def test_who_takes_tls_away_hears_no_credentials(
+    said_to_a_plain_server: tuple[int, list[bytes]], scheme: str, authority: bool
+) -> None:
+    port, said = said_to_a_plain_server
+    ca = Path(__file__).parents[2] / "support" / "tls" / "ca.pem" if authority else None
+    with pytest.raises(AccessRefused, match=r"speaks no TLS, and .* asks for it: nothing was sent there"):
+        await connect(Endpoint(f"{scheme}://user:secret@127.0.0.1:{port}", ca=ca), name="test")
+    async with asyncio.timeout(5):
+        while not said:
+            await asyncio.sleep(0.01)
+    assert set(said) == {b""}
+
+
+async def test_who_takes_tls_away_while_a_client_comes_back_hears_none_either(make_nats_server: MakeServer) -> None:
+    tls = Path(__file__).parents[2] / "support" / "tls"
+    server = make_nats_server(more=f'tls {{ cert_file: "{tls}/server.pem", key_file: "{tls}/server.key" }}')
+    told: asyncio.Queue[str] = asyncio.Queue()
+    url = server.url.replace("nats://", "tls://")
+    client = await connect(
+        Endpoint(url, ca=tls / "ca.pem"), name="test", on_event=lambda kind, text: told.put_nowait(f"{kind}: {text}")
+    )
+    await asyncio.to_thread(server.reconfigure, "")
+    async with asyncio.timeout(15):
+        while await told.get() != "error: secure connection not available":
+            pass
+    assert not client.is_connected
+    await client.close()
 
 
 async def test_a_client_whose_reconnecting_is_refused_can_be_closed(
