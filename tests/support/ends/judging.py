@@ -27,9 +27,13 @@ LOST: Final = "lost sys.stderr"
 _OURS: Final = re.compile(
     r"sitewire: (\d+ records wait in \S+; they are sent by the next run here, or by: sitewire sync \S+"
     r"|refused \(finished\): .*|.*; sending again until the broker has it"
-    r"|.* is not reachable: .*; records wait in the spool|the broker: .*; records wait in the spool until it has them)$"
+    r"|.* is not reachable: .*; records wait in the spool|the broker: .*; records wait in the spool until it has them"
+    r"|wandb\.init\(\) called while '.*' is active and reinit is 'default': it is returned)\n"
 )
-"""What we may say: that records wait, and why; and what a thread logged when its run had ended."""
+"""What we may say: that records wait, and why; what a thread logged when its run had ended; what W&B says too.
+
+A whole line, which may lie in the middle of another: threads write at the same time.
+"""
 
 _ALARMING: Final = ("Traceback", "Exception ignored", "Exception in thread", "Fatal", "Error in", "Process ")
 _CHANGING: Final = re.compile(r"0x[0-9a-f]+|\d+")
@@ -66,8 +70,8 @@ def _said(trial: Trial, outcome: Outcome, alone: Outcome) -> Iterator[str]:
 def unwanted(err: str, alone: str) -> Iterator[str]:
     """Yield the lines of standard error that a user would not want; places in the code are no lines of their own."""
     known = Counter(_shape(line) for line in alone.splitlines() if not line.startswith((" ", "sitewire: ")))
-    for line in err.splitlines():
-        if line.startswith(" ") or not line.strip() or _OURS.match(line):
+    for line in _OURS.sub("", err).splitlines():
+        if line.startswith(" ") or not line.strip():
             continue
         if known[_shape(line)] > 0:
             known[_shape(line)] -= 1

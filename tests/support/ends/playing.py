@@ -57,6 +57,8 @@ def play(
         begun = _disturb(trial, ledger, process)
         code = _exit_code(process)
         ended = time.monotonic()
+        if not ENDINGS[trial.ending].signals:  # a child of the program, which ends before, says that it does too
+            begun = max(begun, ledger.ended)
         lingered = _wait_for_all(process.pid, begun)
         if code is None or lingered is None:
             _have_them_say_where(process.pid)
