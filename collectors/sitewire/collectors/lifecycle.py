@@ -20,11 +20,18 @@ from typing import TYPE_CHECKING, Final
 
 from sitewire.collectors.refusals import report
 from sitewire.collectors.settings import Settings
+from sitewire.schemas.errors import SubjectError
 
 if TYPE_CHECKING:
     from sitewire.collectors.publisher.thread import Publisher
     from sitewire.collectors.recorder import Recorder, Status
     from sitewire.collectors.spool.writer import SpoolWriter
+
+CHILD_SECONDS: Final = 1.0
+"""At most, that the end of a forked child waits whose parent lives and publishes: that one sends what is left.
+
+Ends add up otherwise: a loader's workers end one step before the trainer does.
+"""
 
 LAST_OF_ALL: Final = -100
 """Priority among multiprocessing's finalizers: behind the trainer's own, which may still log."""
@@ -42,6 +49,9 @@ class _Process:
         self.told: set[str] = set()
         self.inherited: set[tuple[str, str]] = set()
         self.exiting = False
+        self.parent = 0  # process id of who it was forked from
+        self.parents: set[tuple[object, ...]] = set()  # what that publishes to
+        self.forked = False  # whether it has forked since it publishes
 
 
 _process = _Process()
@@ -126,9 +136,15 @@ def _finish_all(status: Status) -> None:
 
 def _stop_publishers() -> None:
     timeout = max((settings.exit_timeout for settings, _ in _process.written), default=0.0)
-    deadline = time.monotonic() + timeout
-    for publisher in _process.publishers.values():
-        publisher.stop(max(deadline - time.monotonic(), 0.0))
+    began = time.monotonic()
+    for key, publisher in _process.publishers.items():
+        most = min(timeout, CHILD_SECONDS) if _left_to_parent(key) else timeout
+        publisher.stop(max(began + most - time.monotonic(), 0.0), children=_process.forked)
+
+
+def _left_to_parent(key: tuple[object, ...]) -> bool:
+    """Whether the parent sends what a process leaves, and says what it could not send."""
+    return key in _process.parents and os.getppid() == _process.parent
 
 
 def _publish(recorder: Recorder, writer: SpoolWriter) -> None:
@@ -179,8 +195,10 @@ def _end_with_multiprocessing() -> None:
 def _say_what_waits() -> None:
     waiting: dict[Path, int] = {}
     for settings, writer in _process.written:
-        if settings.publish == "thread":
+        if settings.publish == "thread" and not _left_to_parent(_key(settings)):
             waiting[settings.spool] = waiting.get(settings.spool, 0) + _unpublished(writer)
+    for spool, run in {(settings.spool, writer.directory.path.parent) for settings, writer in _process.written}:
+        waiting[spool] = waiting.get(spool, 0) + _left_by_children(run)
     for spool, count in waiting.items():
         if count:
             _say(f"{count} records wait in {spool}; they are sent by the next run here, or by: sitewire sync {spool}")
@@ -193,6 +211,21 @@ def _unpublished(writer: SpoolWriter) -> int:
     return sum(writer.assigned().values()) - sum(writer.directory.cursor_file.load().published)
 
 
+def _left_by_children(run: Path) -> int:
+    """Return how many records forked children have left in a run's folder."""
+    if not _process.forked:
+        return 0
+    # Only who writes has need of it.
+    from sitewire.collectors.spool.directory import WriterDirectory  # noqa: PLC0415
+
+    left = 0
+    with suppress(OSError, SubjectError):
+        for directory in map(WriterDirectory, run.iterdir()):
+            if directory.identity.forked and not directory.is_alive():
+                left += sum(directory.state().assigned) - sum(directory.cursor_file.load().published)
+    return left
+
+
 def _say(message: str) -> None:
     try:
         print(f"sitewire: {message}", file=sys.stderr, flush=True)  # noqa: T201  for the person, not for the log
@@ -203,6 +236,7 @@ def _say(message: str) -> None:
 def _after_fork() -> None:
     global _process  # the child's, in place of the parent's
     inherited, _process = _process, _Process()
+    _process.parent, _process.parents = os.getppid(), set(inherited.publishers)
     for publisher in inherited.publishers.values():
         publisher.abandon()
     _process.told = inherited.told
@@ -212,5 +246,9 @@ def _after_fork() -> None:
         recorder.after_fork()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+def _has_forked() -> None:
+    _process.forked |= bool(_process.publishers)
+
+
+os.register_at_fork(after_in_child=_after_fork, after_in_parent=_has_forked)
 atexit.register(at_exit)

@@ -108,3 +108,73 @@ async def test_forked_children_publish_what_they_log(train: Train, broker: NatsS
     for number in range(3):
         assert [r.step for r in records if r.name == f"child {number}"] == list(range(100))
     assert sum(record.kind is Kind.RUN_END for record in records) == 4
+
+
+CHILDREN = """
+    import multiprocessing, os, signal, time
+    from sitewire.collectors import Run
+    run = Run()
+    run.log_scalar("parent", 1.0)
+    assert run.flush(20)
+    def work():
+        for step in range(100):
+            run.log_scalar("child", 1.0, step)
+    os.kill({pid}, signal.SIGSTOP)
+    child = multiprocessing.get_context("fork").Process(target=work)
+    began = time.monotonic()
+    child.start()
+    child.join()
+    print(time.monotonic() - began)
+    {then}
+"""
+
+
+async def test_a_forked_child_leaves_to_its_living_parent_what_a_broker_does_not_take_within_a_second(
+    train: Train, broker: NatsServer
+) -> None:
+    ended = train(
+        CHILDREN.format(pid=broker.pid, then=f"os.kill({broker.pid}, signal.SIGCONT)"), SITEWIRE_URL=broker.url
+    )
+    assert ended.code == 0, ended.err
+    assert 0.9 < float(ended.out) < 3.0  # the exit timeout is 5
+    records = await _stored(broker)
+    assert sorted(record.name for record in records if record.kind is Kind.SCALAR) == ["child"] * 100 + ["parent"]
+    assert "records wait" not in ended.err
+
+
+async def test_a_parent_says_what_its_children_left_and_it_could_not_send(train: Train, broker: NatsServer) -> None:
+    ended = train(CHILDREN.format(pid=broker.pid, then=""), SITEWIRE_URL=broker.url, SITEWIRE_EXIT_TIMEOUT="1.5")
+    broker.resume()
+    assert ended.code == 0, ended.err
+    assert ended.err.count("records wait") == 1
+    # The start and the end of each, and 100 points; of the parent's end it is not known whether it is stored.
+    assert " 10" in ended.err
+    assert len([record for record in await _stored(broker) if record.kind is Kind.SCALAR]) <= 101
+
+
+async def test_a_child_whose_parent_is_gone_waits_itself(train: Train, broker: NatsServer) -> None:
+    ended = train(
+        f"""
+        import os, signal, time
+        from sitewire.collectors import Run
+        run = Run()
+        run.log_scalar("parent", 1.0)
+        assert run.flush(20)
+        os.kill({broker.pid}, signal.SIGSTOP)
+        parent = os.getpid()
+        if os.fork():
+            os._exit(0)
+        while os.getppid() == parent:
+            time.sleep(0.01)
+        if not os.fork():  # once it has begun to end
+            time.sleep(2)
+            os.kill({broker.pid}, signal.SIGCONT)
+            os._exit(0)
+        run.log_scalar("child", 1.0)
+        """,
+        SITEWIRE_URL=broker.url,
+        SITEWIRE_EXIT_TIMEOUT="20",
+    )
+    assert ended.code == 0, ended.err
+    # What the parent had sent may be there again: it could not note that it was.
+    assert {r.name for r in await _stored(broker) if r.kind is Kind.SCALAR} == {"child", "parent"}

@@ -18,7 +18,7 @@ _PLAIN = st.characters(exclude_categories=["Cs"])
 @given(
     sequence=st.integers(0, MAX_INDEX),
     reason=st.text(_PLAIN, max_size=MAX_REASON),
-    since=st.floats(0, 1e12),
+    since=st.floats(0, 2**40, exclude_max=True),
 )
 def test_a_parked_run_comes_back_as_it_was_written(sequence: int, reason: str, since: float) -> None:
     parked = ParkedRun(sequence, reason, since)
@@ -43,7 +43,7 @@ def test_nesting_without_end_holds_everything() -> None:
     assert ParkedRun.decode(b"[" * 200_000).sequence == 0
 
 
-@pytest.mark.parametrize("since", ["NaN", "Infinity", "-1", '"x"', "null", "true"])
+@pytest.mark.parametrize("since", ["NaN", "Infinity", "-1", '"x"', "null", "true", "9" * 400])
 def test_a_time_that_is_none_is_unknown(since: str) -> None:
     parked = ParkedRun.decode(f'{{"sequence": 9, "reason": "x", "since": {since}}}'.encode())
 

@@ -7,7 +7,6 @@ a value that cannot be read needs everything that the stream has.
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -100,4 +99,4 @@ def _text(value: Any) -> str:  # noqa: ANN401  as JSON gives it
 
 
 def _time(value: Any) -> float:  # noqa: ANN401  as JSON gives it
-    return float(value) if type(value) in (int, float) and 0 <= value < math.inf else 0.0
+    return float(value) if type(value) in (int, float) and 0 <= value < 2**40 else 0.0

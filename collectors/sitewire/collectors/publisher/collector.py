@@ -95,6 +95,18 @@ class Collector:
         self._tasks: dict[Path, asyncio.Task[None]] = {}
         self._finished: dict[Path, int] = {}
         self._retry_at: dict[Path, float] = {}
+        self._asked = False
+        self._scanning = False
+
+    @property
+    def sending(self) -> bool:
+        """Whether anything of anybody is being drained."""
+        return bool(self._tasks)
+
+    def look_now(self) -> int:
+        """Look through the spool at once; return how large ``scans`` is until that has been done."""
+        self._asked = True
+        return self.scans + self._scanning
 
     @property
     def acknowledged(self) -> int:
@@ -121,14 +133,16 @@ class Collector:
             while True:
                 for charge in self._own.values():
                     self._start(group, charge, places)
-                if time.monotonic() >= next_scan:
+                if self._asked or time.monotonic() >= next_scan:
                     await self._scan(group, places)
                     next_scan = time.monotonic() + SCAN_INTERVAL
                 await asyncio.sleep(TICK)
 
     async def _scan(self, group: asyncio.TaskGroup, places: asyncio.Semaphore) -> None:
+        self._asked, self._scanning = False, True
         for directory in await asyncio.to_thread(self._find):
             self._start(group, Charge(directory), places)
+        self._scanning = False
         self.scans += 1
 
     def _find(self) -> list[WriterDirectory]:

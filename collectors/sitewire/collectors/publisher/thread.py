@@ -42,6 +42,8 @@ class Publisher:
         self._attached: dict[Path, tuple[SpoolWriter, Callable[[], Mapping[str, int]]]] = {}
         self._progress = threading.Condition()
         self._stopping = False
+        self._children = False
+        self._looked: int | None = None
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -80,17 +82,18 @@ class Publisher:
             wanted = [(path, writer.assigned()) for path, (writer, _) in self._attached.items()]
             return self._progress.wait_for(lambda: all(self._reached(*goal) for goal in wanted), timeout)
 
-    def stop(self, timeout: float) -> bool:
+    def stop(self, timeout: float, *, children: bool = False) -> bool:
         """Send what finished writers still have, then end the thread.
 
         Args:
             timeout: seconds at most; about one if the broker does not answer at all.
+            children: send too what others have left in the spool: forked children leave it to their parent.
 
         Returns:
             Whether the broker has everything.
         """
         deadline = time.monotonic() + timeout
-        self._stopping = True
+        self._stopping, self._children = True, children
         self._wake()
         grace = min(UNREACHABLE_GRACE, timeout)
         finished = self._done.wait(grace)
@@ -137,7 +140,7 @@ class Publisher:
         collector = self._collector = Collector(link, self._settings.spool, self._is_ours)
         async with link.open(), asyncio.TaskGroup() as group:
             running = group.create_task(collector.run(), name="drain the spool")
-            while not (self._stopping and not self._attached):
+            while not self._over(collector):
                 for path, (writer, refusals) in list(self._attached.items()):
                     if collector.finished(path):
                         self._detach(collector, path)
@@ -145,6 +148,13 @@ class Publisher:
                         collector.add(Charge(writer.directory, refusals, partial(self._on_progress, path)))
                 await asyncio.sleep(TICK)
             running.cancel()
+
+    def _over(self, collector: Collector) -> bool:
+        if not self._stopping or self._attached:
+            return False
+        if self._children and self._looked is None:
+            self._looked = collector.look_now()
+        return self._looked is None or (collector.scans > self._looked and not collector.sending)
 
     def _detach(self, collector: Collector, path: Path) -> None:
         """Forget a writer that has ended and whose last record the broker has."""
