@@ -20,7 +20,7 @@ from support.clocks import TRAINERS, Clocks, changed
 from support.matrix import processes as happen
 from support.matrix.account import Account
 from support.matrix.fault import Fault
-from support.matrix.row import Row, chosen, just, play
+from support.matrix.row import Row, chosen, just, play, row_id
 from support.matrix.set_clocks import DAY, ClockSet, House
 from support.matrix.stand import Plan
 from support.product import Site, site_in, until
@@ -40,7 +40,7 @@ ROWS = [
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-@pytest.mark.parametrize("row", chosen(*ROWS), ids=str)
+@pytest.mark.parametrize("row", chosen(*ROWS), ids=row_id)
 def test_whatever_the_clocks_say_every_point_is_there_once_and_soon(
     tmp_path: Path, row: Row, note: Callable[[Account], Account]
 ) -> None:

@@ -13,7 +13,7 @@ from support.checker.wandb_tracker import WANDB
 from support.matrix import processes, servers
 from support.matrix.account import Account
 from support.matrix.clustered import Clustered, Parted
-from support.matrix.row import Row, chosen, just, play
+from support.matrix.row import Row, chosen, just, play, row_id
 from support.matrix.stand import Plan
 
 FILES = just(TENSORBOARD, JSONL)
@@ -52,7 +52,7 @@ ROWS = [
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
-@pytest.mark.parametrize("row", chosen(*ROWS), ids=str)
+@pytest.mark.parametrize("row", chosen(*ROWS), ids=row_id)
 def test_whatever_becomes_of_a_clusters_servers_every_point_is_there_once(
     tmp_path: Path, row: Row, note: Callable[[Account], Account]
 ) -> None:

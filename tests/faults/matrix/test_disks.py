@@ -17,7 +17,7 @@ from support.checker.tracker import JSONL, TENSORBOARD
 from support.checker.wandb_tracker import WANDB
 from support.matrix.account import Account
 from support.matrix.full_disks import DiskFull, NoGrowth, Place, ReadOnly, broker_ends, worker_ends
-from support.matrix.row import MakeTrackers, Row, chosen, just, play
+from support.matrix.row import MakeTrackers, Row, chosen, just, play, row_id
 from support.matrix.stand import Plan, Stand
 
 FULL_DISK = ("No space left on device", "is full")
@@ -83,7 +83,7 @@ ROWS = [
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-@pytest.mark.parametrize("row", chosen(*ROWS), ids=str)
+@pytest.mark.parametrize("row", chosen(*ROWS), ids=row_id)
 def test_a_disk_in_trouble_is_named_and_nothing_is_lost_or_doubled(
     tmp_path: Path, row: Row, note: Callable[[Account], Account]
 ) -> None:

@@ -15,7 +15,7 @@ from support.links.weather import Way
 from support.matrix.account import Account
 from support.matrix.network import Network
 from support.matrix.processes import Happening
-from support.matrix.row import FULL, Row, just, play
+from support.matrix.row import FULL, Row, just, play, row_id
 from support.matrix.stand import Plan
 
 RATE: Final = 600  # points a second of all runs
@@ -110,7 +110,7 @@ ROWS = [
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 
-@pytest.mark.parametrize("row", [row for row in CUTS if FULL or row.short], ids=str)
+@pytest.mark.parametrize("row", [row for row in CUTS if FULL or row.short], ids=row_id)
 def test_after_a_cut_the_trackers_are_in_step_soon(
     tmp_path: Path, row: NetworkRow, note: Callable[[Account], Account]
 ) -> None:
@@ -120,7 +120,7 @@ def test_after_a_cut_the_trackers_are_in_step_soon(
         assert max(account.catch_up) < IN_STEP + max(row.network.backlogs) / CATCHING_UP, account
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if FULL or row.short], ids=str)
+@pytest.mark.parametrize("row", [row for row in ROWS if FULL or row.short], ids=row_id)
 def test_whatever_becomes_of_the_network_every_point_is_there_once(
     tmp_path: Path, row: NetworkRow, note: Callable[[Account], Account]
 ) -> None:

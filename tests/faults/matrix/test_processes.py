@@ -12,7 +12,7 @@ from support.checker.tracker import TENSORBOARD
 from support.checker.wandb_tracker import WANDB
 from support.matrix import processes as happen
 from support.matrix.account import Account
-from support.matrix.row import Row, chosen, just, play
+from support.matrix.row import Row, chosen, just, play, row_id
 from support.matrix.stand import Plan
 
 THREE = just(TENSORBOARD, MLFLOW, WANDB)
@@ -62,7 +62,7 @@ ROWS = [
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
-@pytest.mark.parametrize("row", chosen(*ROWS), ids=str)
+@pytest.mark.parametrize("row", chosen(*ROWS), ids=row_id)
 def test_whatever_is_killed_or_stopped_every_point_is_there_once(
     tmp_path: Path, row: Row, note: Callable[[Account], Account]
 ) -> None:

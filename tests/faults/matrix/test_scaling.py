@@ -15,7 +15,7 @@ from support.checker.mlflow_tracker import MLFLOW
 from support.checker.tracker import JSONL, TENSORBOARD
 from support.checker.wandb_tracker import WANDB
 from support.matrix.account import Account
-from support.matrix.row import Row, chosen, just, play
+from support.matrix.row import Row, chosen, just, play, row_id
 from support.matrix.scaling import ALL_ROLLED, HANGING, NOBODY, SCALED, STARVED, WORKERS_ROLLED
 from support.matrix.stand import Plan
 
@@ -34,7 +34,7 @@ ROWS = [
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-@pytest.mark.parametrize("row", chosen(*ROWS), ids=str)
+@pytest.mark.parametrize("row", chosen(*ROWS), ids=row_id)
 def test_however_many_work_every_point_is_there_once(
     tmp_path: Path, row: Row, note: Callable[[Account], Account]
 ) -> None:

@@ -16,7 +16,7 @@ from support.checker.wandb_tracker import WANDB
 from support.matrix import processes as happen
 from support.matrix.account import Account
 from support.matrix.lost_stores import RESTORED, RESTORED_LIVE, WIPED
-from support.matrix.row import Row, chosen, just, play
+from support.matrix.row import Row, chosen, just, play, row_id
 from support.matrix.stand import Plan
 
 FILES = just(TENSORBOARD, JSONL)
@@ -35,7 +35,7 @@ ROWS = [
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-@pytest.mark.parametrize("row", chosen(*ROWS), ids=str)
+@pytest.mark.parametrize("row", chosen(*ROWS), ids=row_id)
 def test_a_broker_that_has_lost_what_it_acknowledged_is_filled_again(
     tmp_path: Path, row: Row, note: Callable[[Account], Account]
 ) -> None:

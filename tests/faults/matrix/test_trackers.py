@@ -12,7 +12,7 @@ from support.checker.wandb_tracker import WANDB
 from support.matrix import wandb_client as client
 from support.matrix.account import Account
 from support.matrix.moody_server import House, troubles
-from support.matrix.row import Row, chosen, just, play
+from support.matrix.row import Row, chosen, just, play, row_id
 from support.matrix.stand import Plan
 
 HOUSE = House()
@@ -39,7 +39,7 @@ ROWS = [
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
-@pytest.mark.parametrize("row", chosen(*ROWS), ids=str)
+@pytest.mark.parametrize("row", chosen(*ROWS), ids=row_id)
 def test_a_tracker_in_trouble_has_it_all_in_the_end(
     tmp_path: Path, row: Row, note: Callable[[Account], Account]
 ) -> None:

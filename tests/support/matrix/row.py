@@ -77,6 +77,11 @@ class Row:
         return self.name
 
 
+def row_id(row: object) -> str:
+    """Return a row's name as ``-k`` can pick it: without spaces."""
+    return str(row).replace(" ", "_")
+
+
 def chosen(*rows: Row) -> list[Row]:
     """Return the rows to be played: all in full, otherwise those that have a short version."""
     return [row for row in rows if FULL or row.short]
