@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from nats.aio.client import Client
@@ -15,6 +16,7 @@ from sitewire.schemas.record import Kind, Record, RecordClass
 from sitewire.schemas.retry import RetryOf, new_retry_writer
 from sitewire.schemas.subject import RunKey, Subject
 from sitewire.workers import dead_letters, gaps, route, setting_aside
+from sitewire.workers.dead_letters import DeadLetters
 from support.memory_sink import Place, Running
 from support.stream import (
     RUN,
@@ -141,7 +143,7 @@ async def test_a_subject_or_header_whose_bytes_are_no_text_kills_no_connection(
 async def test_unreadable_messages_for_which_there_is_no_room_wait_and_stop_nobody(
     client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(setting_aside, "AGAIN_AFTER", 0.2)
+    monkeypatch.setattr(setting_aside, "AGAIN_WITHOUT_ROOM", 0.2)
     config = (await ask(client, f"STREAM.INFO.{DEAD_STREAM}"))["config"]
     await ask(client, f"STREAM.UPDATE.{DEAD_STREAM}", {**config, "max_bytes": 10})
     await junk(client, 5)
@@ -155,6 +157,26 @@ async def test_unreadable_messages_for_which_there_is_no_room_wait_and_stop_nobo
         await ask(client, f"STREAM.UPDATE.{DEAD_STREAM}", config)
         await acknowledged(client)
     assert sorted(letter.sequence for letter in await letters(client)) == [1, 2, 3, 4, 5]
+
+
+async def test_while_there_is_no_room_one_asks_for_all(
+    client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, keep = [0], DeadLetters.keep
+
+    async def counted(letters: DeadLetters, *letter: Any) -> None:
+        asked[0] += 1
+        await keep(letters, *letter)
+
+    monkeypatch.setattr(DeadLetters, "keep", counted)
+    config = (await ask(client, f"STREAM.INFO.{DEAD_STREAM}"))["config"]
+    await ask(client, f"STREAM.UPDATE.{DEAD_STREAM}", {**config, "max_bytes": 10})
+    await junk(client, 200)
+    await send(client, 0, 5)
+    async with running():
+        await place.until(RUN, KEY, 5)
+        assert await pending(client) >= 200
+    assert asked[0] <= 40  # eight at a time are on their way before the first is refused; each second one asks again
 
 
 async def test_so_many_of_them_that_the_server_would_give_no_others_are_let_go_one_by_one(
@@ -242,7 +264,7 @@ async def test_one_for_which_there_is_no_room_for_long_is_let_go_since_it_holds_
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(setting_aside, "AGAIN_AFTER", 0.1)
+    monkeypatch.setattr(setting_aside, "AGAIN_WITHOUT_ROOM", 0.1)
     monkeypatch.setattr(setting_aside, "WAIT_AT_MOST", 0.5)
     config = (await ask(client, f"STREAM.INFO.{DEAD_STREAM}"))["config"]
     await ask(client, f"STREAM.UPDATE.{DEAD_STREAM}", {**config, "max_bytes": 10})

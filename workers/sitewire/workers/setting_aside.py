@@ -25,6 +25,10 @@ WAIT_AT_MOST = 600.0
 """Seconds for which one waits for room. As long as it does, nothing behind it goes from the stream, for all sites."""
 
 AGAIN_AFTER = 5.0  # seconds until a message that could not be kept comes again
+AGAIN_WITHOUT_ROOM = (
+    20.0  # the same while there is no room: of thousands that ask every few seconds a worker is never done
+)
+NO_ROOM = 1.0  # seconds for which nobody asks again whether there is room: it takes a round trip each
 
 _logger = logging.getLogger("sitewire.worker")
 
@@ -43,6 +47,8 @@ class SettingAside:
         self._said: set[str] = set()
         self._waiting: dict[int, float] = {}  # since when
         self._kept: dict[int, None] = {}
+        self._full: StreamFull | None = None
+        self._full_until = 0.0
 
     def forget(self) -> None:
         """After a reconnection the stream may be another, with other sequences."""
@@ -59,7 +65,7 @@ class SettingAside:
         sequence = message.metadata.sequence.stream
         if not await self._publish(message, sequence, error):
             with mapped_errors():
-                await message.nak(delay=AGAIN_AFTER)
+                await message.nak(delay=AGAIN_AFTER if self._full is None else AGAIN_WITHOUT_ROOM)
             return None
         reached(Point.MESSAGE_KEPT)
         message.data = b""  # it may be held for long, and so may many others
@@ -75,10 +81,15 @@ class SettingAside:
         """Whether the message needs not come again."""
         if sequence in self._kept:
             return True  # it waits for a verdict and was delivered again
+        if self._full is not None and time.monotonic() < self._full_until:
+            return self._without_room(sequence, self._full)
         try:
             await self._letters.keep(message.subject, sequence, message.data, error)
         except BrokerError as failure:
+            if isinstance(failure, StreamFull):
+                self._full, self._full_until = failure, time.monotonic() + NO_ROOM
             return self._without_room(sequence, failure)
+        self._full = None
         self._waiting.pop(sequence, None)
         self._kept[sequence] = None
         if len(self._kept) > MOST_KNOWN:
