@@ -18,7 +18,7 @@ from support.ends.broker import State
 from support.ends.campaign import campaign
 
 FULL: Final = bool(os.environ.get("SITEWIRE_TEST_FULL"))
-TRIALS: Final = 250 if FULL else 10  # with each state of the broker
+TRIALS: Final = 250 if FULL else 6  # with each state of the broker
 SEED: Final = os.environ.get("SITEWIRE_TEST_SEED")
 SLACK: Final = 1.0 if FULL else 5.0  # seconds: the short version shares its cores with other tests
 

@@ -16,7 +16,7 @@ from support.checker.tracker import TENSORBOARD
 from support.product import until
 
 RATE = 20_000  # records a second
-PHASE = 20.0 if FULL else 5.0  # seconds
+PHASE = 20.0 if FULL else 3.0  # seconds
 QUICK = replace(TENSORBOARD, look=None)  # so many points are not read twice
 LOOK = 0.02  # seconds between two samples
 
