@@ -230,3 +230,29 @@ def test_a_forked_child_does_not_take_its_parents_locks_for_its_own(make_writer:
         os.close(end)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert directory.is_alive()
+
+
+def test_a_child_forked_while_a_thread_reads_who_writes_can_read_it_too(make_writer: MakeWriter) -> None:
+    path = make_writer().directory.path
+    over = threading.Event()
+
+    def read() -> None:
+        while not over.is_set():
+            assert WriterDirectory(path).identity
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    try:
+        for _ in range(40):
+            child = multiprocessing.get_context("fork").Process(target=lambda: WriterDirectory(path).identity)
+            child.start()
+            child.join(20)
+            hangs = child.is_alive()
+            child.kill()
+            child.join()
+            assert not hangs
+    finally:
+        over.set()
+        for reader in readers:
+            reader.join()

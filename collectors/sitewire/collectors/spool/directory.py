@@ -12,7 +12,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -43,11 +42,13 @@ class WriterDirectory:
         self.state_path = path / "state"
         self._alive = path / "alive.lock"
         self._draining = path / "draining.lock"
+        self._identity: WriterIdentity | None = None
 
     def __repr__(self) -> str:
         return f"WriterDirectory({str(self.path)!r})"
 
-    @cached_property
+    # Not ``cached_property``: on Python 3.11 that has one lock for all, and who is forked while a thread holds it hangs.
+    @property
     def identity(self) -> WriterIdentity:
         """Who writes or wrote it.
 
@@ -55,7 +56,9 @@ class WriterDirectory:
             OSError: ``writer.json`` cannot be read.
             SubjectError: it is damaged or gone, and the path is not a spool's.
         """
-        return load_identity(self.path / "writer.json")
+        if self._identity is None:
+            self._identity = load_identity(self.path / "writer.json")
+        return self._identity
 
     @property
     def cursor_file(self) -> CursorFile:
