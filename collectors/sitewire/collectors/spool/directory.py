@@ -47,7 +47,7 @@ class WriterDirectory:
     def __repr__(self) -> str:
         return f"WriterDirectory({str(self.path)!r})"
 
-    # Not ``cached_property``: on Python 3.11 that has one lock for all, and who is forked while a thread holds it hangs.
+    # Not ``cached_property``: on Python 3.11 that has a lock for all: who is forked while a thread holds it hangs.
     @property
     def identity(self) -> WriterIdentity:
         """Who writes or wrote it.
