@@ -238,7 +238,7 @@ def test_a_child_forked_while_a_thread_reads_who_writes_can_read_it_too(make_wri
 
     def read() -> None:
         while not over.is_set():
-            assert WriterDirectory(path).identity
+            assert WriterDirectory(path).identity.writer
 
     readers = [threading.Thread(target=read) for _ in range(2)]
     for reader in readers:
