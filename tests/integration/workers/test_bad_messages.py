@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from nats.aio.client import Client
 
-from sitewire.broker_config.jetstream_api import ask
+from sitewire.broker_config.jetstream_api import Json, ask
 from sitewire.broker_config.names import DEAD_STREAM
 from sitewire.schemas.codec import encode_envelope, pack_record
 from sitewire.schemas.receipt import StreamKey
@@ -49,6 +49,13 @@ def bad_messages() -> dict[str, tuple[RecordClass, str, bytes]]:
         "a subject without a writer": (SCALARS, "somebody", good),
         "an array that announces four billion items": (SCALARS, WRITER, good[:-20] + b"\xdd\xff\xff\xff\xff"),
     }
+
+
+async def without_room(client: Client) -> Json:
+    """Have the dead letters take none; return what they were like."""
+    config: Json = (await ask(client, f"STREAM.INFO.{DEAD_STREAM}"))["config"]
+    await ask(client, f"STREAM.UPDATE.{DEAD_STREAM}", {**config, "max_bytes": 10})
+    return config
 
 
 @pytest.mark.parametrize("name", bad_messages())
@@ -144,8 +151,7 @@ async def test_unreadable_messages_for_which_there_is_no_room_wait_and_stop_nobo
     client: Client, place: Place, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(setting_aside, "AGAIN_WITHOUT_ROOM", 0.2)
-    config = (await ask(client, f"STREAM.INFO.{DEAD_STREAM}"))["config"]
-    await ask(client, f"STREAM.UPDATE.{DEAD_STREAM}", {**config, "max_bytes": 10})
+    config = await without_room(client)
     await junk(client, 5)
     await send(client, 0, 5)
     (other,) = neighbours(1)
@@ -169,8 +175,7 @@ async def test_while_there_is_no_room_one_asks_for_all(
         await keep(letters, *letter)
 
     monkeypatch.setattr(DeadLetters, "keep", counted)
-    config = (await ask(client, f"STREAM.INFO.{DEAD_STREAM}"))["config"]
-    await ask(client, f"STREAM.UPDATE.{DEAD_STREAM}", {**config, "max_bytes": 10})
+    await without_room(client)
     await junk(client, 200)
     await send(client, 0, 5)
     async with running():
@@ -187,8 +192,7 @@ async def test_so_many_of_them_that_the_server_would_give_no_others_are_let_go_o
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(setting_aside, "MOST_WAITING", 3)
-    config = (await ask(client, f"STREAM.INFO.{DEAD_STREAM}"))["config"]
-    await ask(client, f"STREAM.UPDATE.{DEAD_STREAM}", {**config, "max_bytes": 10})
+    await without_room(client)
     await junk(client, 10)
     await send(client, 0, 5)
     async with running():
@@ -266,8 +270,7 @@ async def test_one_for_which_there_is_no_room_for_long_is_let_go_since_it_holds_
 ) -> None:
     monkeypatch.setattr(setting_aside, "AGAIN_WITHOUT_ROOM", 0.1)
     monkeypatch.setattr(setting_aside, "WAIT_AT_MOST", 0.5)
-    config = (await ask(client, f"STREAM.INFO.{DEAD_STREAM}"))["config"]
-    await ask(client, f"STREAM.UPDATE.{DEAD_STREAM}", {**config, "max_bytes": 10})
+    await without_room(client)
     await junk(client)
     await send(client, 0, 5)
     async with running():

@@ -25,9 +25,7 @@ WAIT_AT_MOST = 600.0
 """Seconds for which one waits for room. As long as it does, nothing behind it goes from the stream, for all sites."""
 
 AGAIN_AFTER = 5.0  # seconds until a message that could not be kept comes again
-AGAIN_WITHOUT_ROOM = (
-    20.0  # the same while there is no room: of thousands that ask every few seconds a worker is never done
-)
+AGAIN_WITHOUT_ROOM = 20.0  # the same while there is no room: thousands may wait
 NO_ROOM = 1.0  # seconds for which nobody asks again whether there is room: it takes a round trip each
 
 _logger = logging.getLogger("sitewire.worker")
@@ -54,6 +52,7 @@ class SettingAside:
         """After a reconnection the stream may be another, with other sequences."""
         self._waiting.clear()
         self._kept.clear()
+        self._full = None
 
     async def keep(self, message: Msg, error: SchemaError) -> Unreadable | None:
         """Publish the letter; return what is to be looked into before the message is terminated, if anything is.
@@ -86,8 +85,8 @@ class SettingAside:
         try:
             await self._letters.keep(message.subject, sequence, message.data, error)
         except BrokerError as failure:
-            if isinstance(failure, StreamFull):
-                self._full, self._full_until = failure, time.monotonic() + NO_ROOM
+            self._full = failure if isinstance(failure, StreamFull) else None
+            self._full_until = time.monotonic() + NO_ROOM
             return self._without_room(sequence, failure)
         self._full = None
         self._waiting.pop(sequence, None)
