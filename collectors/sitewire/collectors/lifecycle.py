@@ -33,6 +33,9 @@ CHILD_SECONDS: Final = 1.0
 Ends add up otherwise: a loader's workers end one step before the trainer does.
 """
 
+READ_AT_EXIT: Final = 100_000
+"""Records, about, that are read of what a child has left to say how many wait: a tenth of a second."""
+
 LAST_OF_ALL: Final = -100
 """Priority among multiprocessing's finalizers: behind the trainer's own, which may still log."""
 
@@ -50,7 +53,7 @@ class _Process:
         self.inherited: set[tuple[str, str]] = set()
         self.exiting = False
         self.parent = 0  # process id of who it was forked from
-        self.parents: set[tuple[object, ...]] = set()  # what that publishes to
+        self.parent_publishes: set[tuple[object, ...]] = set()  # for which settings that has a publisher
         self.forked = False  # whether it has forked since it publishes
 
 
@@ -144,7 +147,7 @@ def _stop_publishers() -> None:
 
 def _left_to_parent(key: tuple[object, ...]) -> bool:
     """Whether the parent sends what a process leaves, and says what it could not send."""
-    return key in _process.parents and os.getppid() == _process.parent
+    return key in _process.parent_publishes and os.getppid() == _process.parent
 
 
 def _publish(recorder: Recorder, writer: SpoolWriter) -> None:
@@ -194,11 +197,13 @@ def _end_with_multiprocessing() -> None:
 
 def _say_what_waits() -> None:
     waiting: dict[Path, int] = {}
+    runs: set[tuple[Path, Path]] = set()
     for settings, writer in _process.written:
         if settings.publish == "thread" and not _left_to_parent(_key(settings)):
             waiting[settings.spool] = waiting.get(settings.spool, 0) + _unpublished(writer)
-    for spool, run in {(settings.spool, writer.directory.path.parent) for settings, writer in _process.written}:
-        waiting[spool] = waiting.get(spool, 0) + _left_by_children(run)
+            runs.add((settings.spool, writer.directory.path.parent))
+    for spool, run in runs if _process.forked else ():
+        waiting[spool] += _left_by_children(run)
     for spool, count in waiting.items():
         if count:
             _say(f"{count} records wait in {spool}; they are sent by the next run here, or by: sitewire sync {spool}")
@@ -213,16 +218,19 @@ def _unpublished(writer: SpoolWriter) -> int:
 
 def _left_by_children(run: Path) -> int:
     """Return how many records forked children have left in a run's folder."""
-    if not _process.forked:
-        return 0
     # Only who writes has need of it.
     from sitewire.collectors.spool.directory import WriterDirectory  # noqa: PLC0415
+    from sitewire.collectors.spool.reader import unacknowledged  # noqa: PLC0415
 
+    own = {writer.directory.path for _, writer in _process.written}
+    paths: set[Path] = set()
+    with suppress(OSError):  # all of it has been sent and removed
+        paths = set(run.iterdir()) - own
     left = 0
-    with suppress(OSError, SubjectError):
-        for directory in map(WriterDirectory, run.iterdir()):
+    for directory in map(WriterDirectory, paths):
+        with suppress(OSError, SubjectError):  # removed meanwhile, or no writer's: the others count all the same
             if directory.identity.forked and not directory.is_alive():
-                left += sum(directory.state().assigned) - sum(directory.cursor_file.load().published)
+                left += unacknowledged(directory, READ_AT_EXIT)
     return left
 
 
@@ -236,7 +244,7 @@ def _say(message: str) -> None:
 def _after_fork() -> None:
     global _process  # the child's, in place of the parent's
     inherited, _process = _process, _Process()
-    _process.parent, _process.parents = os.getppid(), set(inherited.publishers)
+    _process.parent, _process.parent_publishes = os.getppid(), set(inherited.publishers)
     for publisher in inherited.publishers.values():
         publisher.abandon()
     _process.told = inherited.told

@@ -11,6 +11,7 @@ from sitewire.broker_config.connection import connect
 from sitewire.broker_config.model import Broker, Collect, Config, Embedded
 from sitewire.broker_config.names import METRICS_STREAM
 from sitewire.broker_config.topology import apply, plan
+from sitewire.collectors.publisher.sync import waiting
 from sitewire.schemas.codec import decode_envelope
 from sitewire.schemas.record import Kind, Record
 from sitewire.schemas.subject import parse_stored
@@ -150,6 +151,58 @@ async def test_a_parent_says_what_its_children_left_and_it_could_not_send(train:
     # The start and the end of each, and 100 points; of the parent's end it is not known whether it is stored.
     assert " 10" in ended.err
     assert len([record for record in await _stored(broker) if record.kind is Kind.SCALAR]) <= 101
+
+
+def test_a_parent_counts_all_that_a_child_left_which_went_without_a_word(
+    train: Train, broker: NatsServer, spool: Path
+) -> None:
+    ended = train(
+        f"""
+        import os, signal
+        from sitewire.collectors import Run
+        run = Run()
+        run.log_scalar("parent", 1.0)
+        assert run.flush(20)
+        os.kill({broker.pid}, signal.SIGSTOP)
+        child = os.fork()
+        if child == 0:
+            for step in range(100):
+                run.log_scalar("child", 1.0, step)
+            os._exit(0)  # before it has said in its page how far it came
+        os.waitpid(child, 0)
+        """,
+        SITEWIRE_URL=broker.url,
+        SITEWIRE_EXIT_TIMEOUT="1.5",
+    )
+    broker.resume()
+    left = waiting(spool).records
+    assert left > 100
+    assert f" {left} records wait" in ended.err
+
+
+async def test_a_forked_child_waits_for_what_its_parent_would_not_send(train: Train, broker: NatsServer) -> None:
+    ended = train(
+        f"""
+        import multiprocessing, os, signal, threading, time
+        from sitewire.collectors import Run
+        run = Run()
+        run.log_scalar("parent", 1.0)
+        assert run.flush(20)
+        os.kill({broker.pid}, signal.SIGSTOP)
+        def work():
+            Run(site="another").log_scalar("child", 1.0)
+        child = multiprocessing.get_context("fork").Process(target=work)
+        child.start()
+        time.sleep(3)  # the child waits at its end
+        os.kill({broker.pid}, signal.SIGCONT)
+        child.join()
+        os._exit(0)  # so that nobody else sends it
+        """,
+        SITEWIRE_URL=broker.url,
+        SITEWIRE_EXIT_TIMEOUT="20",
+    )
+    assert ended.code == 0, ended.err
+    assert {r.name for r in await _stored(broker) if r.kind is Kind.SCALAR} == {"child", "parent"}
 
 
 async def test_a_child_whose_parent_is_gone_waits_itself(train: Train, broker: NatsServer) -> None:

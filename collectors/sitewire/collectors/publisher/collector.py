@@ -104,7 +104,7 @@ class Collector:
         return bool(self._tasks)
 
     def look_now(self) -> int:
-        """Look through the spool at once; return how large ``scans`` is until that has been done."""
+        """Have the spool looked through at once; that has been done when ``scans`` is above what is returned."""
         self._asked = True
         return self.scans + self._scanning
 

@@ -13,11 +13,10 @@ from sitewire.collectors.errors import SpoolError
 from sitewire.collectors.publisher.collector import Collector
 from sitewire.collectors.publisher.link import Link
 from sitewire.collectors.spool.directory import WriterDirectory, discover
-from sitewire.collectors.spool.reader import SpoolReader
+from sitewire.collectors.spool.reader import unacknowledged
 from sitewire.schemas.errors import SubjectError
 
 LOOK_INTERVAL = 0.2  # seconds
-_READ_LIMIT = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ def waiting(root: Path, wanted: Callable[[WriterDirectory], bool] = lambda _: Tr
     for directory in discover(root, lambda error: unreadable.append(str(error))):
         try:
             if wanted(directory):
-                counts.append(_unacknowledged(directory))
+                counts.append(unacknowledged(directory))
         except (OSError, SubjectError, SpoolError) as error:
             unreadable.append(f"{directory.path}: {error}")
     return Waiting(sum(counts), sum(count > 0 for count in counts), tuple(unreadable))
@@ -98,13 +97,3 @@ def _is_settled(directory: WriterDirectory, collector: Collector) -> bool:
         return not collector.wanted(directory)
     except OSError:
         return True  # not ours to read: ``waiting`` names it
-
-
-def _unacknowledged(directory: WriterDirectory) -> int:
-    reader = SpoolReader(directory)
-    try:
-        while reader.read(_READ_LIMIT):
-            pass
-        return sum(reader.assigned[name] - reader.published.get(name, 0) for name in reader.assigned)
-    finally:
-        reader.close()

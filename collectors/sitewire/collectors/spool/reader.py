@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from sitewire.collectors.spool import frame, segment
 from sitewire.collectors.spool.cursor import Cursor
@@ -17,9 +17,11 @@ from sitewire.collectors.spool.scan import Scan, Tail
 from sitewire.schemas.codec import CLASSES
 from sitewire.schemas.record import RecordClass
 
-__all__ = ["Item", "Missing", "SpoolReader", "Stored"]
+__all__ = ["Item", "Missing", "SpoolReader", "Stored", "unacknowledged"]
 
 Item: TypeAlias = Stored | Missing
+
+_READ_LIMIT: Final = 5000
 
 _logger = logging.getLogger("sitewire.spool")
 
@@ -217,3 +219,24 @@ class SpoolReader:
             items.extend(self._line.skip_all(firsts))
             self._line.damaged.clear()
         return True
+
+
+def unacknowledged(directory: WriterDirectory, most: int | None = None) -> int:
+    """Count the indexes of a writer that no broker has acknowledged, holes included.
+
+    Args:
+        directory: whose.
+        most: read about so many records and no more. Of those behind them it counts what the writer's page says,
+            which a kill can leave half a second old.
+
+    Raises:
+        OSError: the disk gives an error.
+    """
+    reader = SpoolReader(directory)
+    read = 0
+    try:
+        while (most is None or read < most) and (items := reader.read(_READ_LIMIT)):
+            read += len(items)
+        return sum(reader.assigned.values()) - sum(reader.published.values())
+    finally:
+        reader.close()
