@@ -61,8 +61,15 @@ def each_loop() -> Iterator[tuple[str, bool]]:
                 if not isinstance(function, ast.AsyncFunctionDef):
                     continue
                 for loop in ast.walk(function):
-                    if isinstance(loop, ast.While) and any(isinstance(node, ast.Await) for node in ast.walk(loop)):
+                    if is_endless(loop) and any(isinstance(node, ast.Await) for node in ast.walk(loop)):
                         yield f"{path.relative_to(package)} {function.name}", "heed_cancellation()" in ast.unparse(loop)
+
+
+def is_endless(node: ast.AST) -> bool:
+    """Whether it is a loop of which nothing says that it has an end."""
+    return isinstance(node, ast.While) or (
+        isinstance(node, ast.For) and isinstance(node.iter, ast.Call) and ast.unparse(node.iter.func).endswith("count")
+    )
 
 
 @pytest.mark.parametrize(("name", "looks"), sorted(loops().items()))

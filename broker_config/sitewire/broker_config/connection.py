@@ -232,17 +232,11 @@ def _first_failure(url: str, error: BaseException) -> BrokerError:
     # Before a connection a refusal comes as text: -ERR 'Authorization Violation'.
     refused = isinstance(found, AccessRefused) or "authorization" in str(found).lower()
     if refused:
-        failure: BrokerError = AccessRefused(f"{masked(url)} {_refusal(error) or f'refuses us: {found}'}")
+        failure: BrokerError = AccessRefused(f"{masked(url)} refuses us: {found}")
     else:
         failure = BrokerUnreachable(f"{masked(url)} is not reachable: {_why(error.__cause__ or error) or found}")
     failure.__cause__ = error
     return failure
-
-
-def _refusal(error: BaseException) -> str:
-    """Return what to say of a server that is not what it should be, and never came to refuse us."""
-    plain = isinstance(error.__cause__ or error, nats.errors.SecureConnWantedError)
-    return "speaks no TLS, and `tls://` or an authority asks for it: nothing was sent there" if plain else ""
 
 
 def _why(error: BaseException) -> str:

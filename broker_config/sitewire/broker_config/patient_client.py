@@ -29,6 +29,14 @@ from nats.aio.msg import Msg
 CLOSE_SECONDS: Final = 5.0
 
 
+class NoTls(nats.errors.SecureConnWantedError):
+    """A server that we would talk to in plain, though TLS was asked for."""
+
+    def __str__(self) -> str:
+        """Return what is wrong there, whether it was met first or when the connection was to come back."""
+        return "it speaks no TLS, which `tls://` or an authority asks for; nothing was sent there"
+
+
 class PatientClient(Client):
     """Reads what is no text with a replacement character; no subject or header of ours has one."""
 
@@ -99,7 +107,7 @@ class PatientClient(Client):
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002  nats-py's
         if initial_connection and self._wants_tls and not info.get("tls_required"):
-            raise nats.errors.SecureConnWantedError
+            raise NoTls
         await super()._process_info(info, initial_connection)
 
     @property

@@ -36,7 +36,7 @@ class Conclusion:
         self._not_before = 0.0
 
     @property
-    def wait(self) -> float:
+    def due_in(self) -> float:
         """Seconds until it may be looked for; 0 if at once."""
         return max(0.0, self._not_before - time.monotonic())
 

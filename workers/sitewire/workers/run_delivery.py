@@ -264,7 +264,7 @@ class RunDelivery:
         """Wait for messages, for what is due, or for the end."""
         looking = self._holding.held or self._suspicions.count
         resting = min(QUIET, IDLE)
-        seconds = LOOK_AGAIN if looking else PERIOD if self._reporter.owes else self._conclusion.wait or resting
+        seconds = LOOK_AGAIN if looking else PERIOD if self._reporter.owes else self._conclusion.due_in or resting
         idle = False
         if not (self._holding.waits or self._stopping.is_set() or self._may_end):
             self._holding.came.clear()
@@ -279,7 +279,7 @@ class RunDelivery:
 
     @property
     def _may_end(self) -> bool:
-        return self._conclusion.worth_a_look and not (self._holding.held or self._conclusion.wait)
+        return self._conclusion.worth_a_look and not (self._holding.held or self._conclusion.due_in)
 
     def _presses(self) -> bool:
         """Whether there is more to do than to write what comes."""
@@ -303,7 +303,7 @@ class RunDelivery:
 
     async def _conclude(self) -> None:
         """Tell the sink how the run stands, if that is news to it. Nobody else writes to the run meanwhile."""
-        if self._holding.held or self._stopping.is_set() or self._conclusion.wait:
+        if self._holding.held or self._stopping.is_set() or self._conclusion.due_in:
             return
         self._conclusion.worth_a_look = False
         try:
