@@ -117,7 +117,7 @@ class Line:
 
     def put(self, envelope: Envelope, size: int) -> None:
         self.covered += envelope.end - envelope.first
-        self.holding.held.append(Arrival(SUBJECT.stored(0), self.sequence, RUN, envelope, size, None))
+        self.holding.hold([Arrival(SUBJECT.stored(0), self.sequence, RUN, envelope, size, None)])
 
     def deliver(self) -> Plan:
         """Write and commit what is next."""

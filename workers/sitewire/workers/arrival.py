@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from nats.aio.msg import Msg
 
@@ -13,6 +14,8 @@ from sitewire.schemas.errors import SubjectError
 from sitewire.schemas.receipt import StreamKey
 from sitewire.schemas.retry import Retry, decode_retry, parse_stored_retry
 from sitewire.schemas.subject import RETRY, RunKey, Subject, parse_stored
+
+_RETRIES: Final = f"{RETRY}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Arrival:
     @property
     def again(self) -> bool:
         """Whether it is a retry: its sequence is one of another stream than the metrics'."""
-        return self.subject.startswith(f"{RETRY}.")
+        return self.subject.startswith(_RETRIES)
 
 
 def arrive(message: Msg) -> Arrival:
@@ -78,7 +81,7 @@ def read(subject: str, sequence: int, data: bytes, message: Msg | None = None) -
     Raises:
         SchemaError: the subject or the bytes are not ours.
     """
-    if subject.startswith(f"{RETRY}."):
+    if subject.startswith(_RETRIES):
         _, again = parse_stored_retry(subject)
         return Arrival(subject, sequence, again.run, decode_retry(data, again).envelope, len(data), message)
     parsed = sound(subject)

@@ -131,7 +131,7 @@ class Detour:
         passage = await self._lot.stored.read(self._run, self._filters, start, self._end, room)
         if self._cursor == start:  # or it was set back meanwhile, and is read from there next time
             self._cursor = passage.next
-            self._holding.held.extend(passage.arrivals)
+            self._holding.hold(passage.arrivals)
             self.read += len(passage.arrivals)
         return self._cursor != start
 
@@ -142,7 +142,7 @@ class Detour:
         """
         self._probing = True
         self._cursor = self._position
-        self._holding.held = []
+        self._holding.drop()
 
     def trust(self) -> None:
         """Read as much as may be held: what was read last is committed."""
@@ -195,7 +195,7 @@ class Detour:
     def _start(self, end: int) -> None:
         """Acknowledge unread what comes, from here on; the key is stored."""
         if self.open:
-            self._holding.held = []
+            self._holding.drop()
         else:
             self._holding.take_back()
             self.read = 0

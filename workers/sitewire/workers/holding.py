@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from sitewire.broker_config.errors import mapped_errors
 from sitewire.schemas.receipt import StreamKey
@@ -22,17 +22,20 @@ class Holding:
     Attributes:
         came: set when a message comes.
         held: in work: not committed, or waiting for what is missing.
+        held_size: bytes of these, without retries.
         last: per numbering, the stream sequence of the last message that is committed, none before it waiting.
         next: per numbering, the index behind the last that is committed.
     """
 
     def __init__(self) -> None:
         self.came = asyncio.Event()
-        self.held: list[Arrival] = []
+        self.held: Sequence[Arrival] = ()
+        # Sizes and numbers are counted along: each message that comes asks for those of all runs.
+        self.held_size = self._held_count = 0
         self.last: dict[StreamKey, int] = {}
         self.next: dict[StreamKey, int] = {}
         self._inbox: deque[Arrival] = deque()
-        self._inbox_size = 0  # counted along: while records are gathered there are many, and each asks
+        self._inbox_size = 0
         self._again: list[Arrival] = []  # retries: of another stream, never acknowledged unread
         self._kept: list[Arrival] = []
 
@@ -40,11 +43,6 @@ class Holding:
     def size(self) -> int:
         """Bytes of the messages that are here and not committed, without retries."""
         return self._inbox_size + self.held_size
-
-    @property
-    def held_size(self) -> int:
-        """Bytes of the messages in work, without retries."""
-        return sum(arrival.size for arrival in self.held if not arrival.again)
 
     @property
     def again_size(self) -> int:
@@ -64,7 +62,7 @@ class Holding:
     @property
     def count(self) -> int:
         """The number of messages that are here and not committed, without retries."""
-        return len(self._inbox) + sum(not arrival.again for arrival in self.held)
+        return len(self._inbox) + self._held_count
 
     @property
     def waits(self) -> bool:
@@ -88,20 +86,28 @@ class Holding:
     def take(self) -> None:
         """Have what came in work, as far as it is written at once."""
         size = sum(arrival.size for arrival in self._again)
-        self.held.extend(self._again)
-        self._again = []
+        taken, self._again = self._again, []
         while self._inbox and size < AT_A_TIME:
             arrival = self._inbox.popleft()
             self._inbox_size -= arrival.size
             size += arrival.size
-            self.held.append(arrival)
+            taken.append(arrival)
+        self.hold(taken)
+
+    def hold(self, arrivals: Iterable[Arrival]) -> None:
+        """Have more in work."""
+        self._have_in_work([*self.held, *arrivals])
+
+    def drop(self) -> None:
+        """Forget what is in work: it is read again."""
+        self._have_in_work([])
 
     def take_back(self) -> None:
         """Have nothing in work."""
         self._inbox_size += self.held_size
         self._inbox.extendleft(arrival for arrival in reversed(self.held) if not arrival.again)
         self._again = [arrival for arrival in self.held if arrival.again] + self._again
-        self.held = []
+        self.drop()
 
     def give_up(self, sequence: int) -> list[Arrival]:
         """Return what is not in work and lies at or behind a stream sequence, and hold it no more."""
@@ -122,7 +128,7 @@ class Holding:
             upto: per numbering, the next index expected.
         """
         done = [arrival for arrival in self.held if arrival.envelope.end <= upto[arrival.key]]
-        self.held = [arrival for arrival in self.held if arrival.envelope.end > upto[arrival.key]]
+        self._have_in_work([arrival for arrival in self.held if arrival.envelope.end > upto[arrival.key]])
         lowest: dict[StreamKey, int] = {}
         for arrival in self.held:
             lowest[arrival.key] = min(lowest.get(arrival.key, arrival.sequence), arrival.sequence)
@@ -158,6 +164,11 @@ class Holding:
             if arrival.message is not None:
                 with mapped_errors():
                     await arrival.message.in_progress()
+
+    def _have_in_work(self, arrivals: Sequence[Arrival]) -> None:
+        self.held = arrivals
+        sizes = [arrival.size for arrival in arrivals if not arrival.again]
+        self.held_size, self._held_count = sum(sizes), len(sizes)
 
     def _all(self) -> Iterator[Arrival]:
         yield from (*self._inbox, *self._again, *self.held, *self._kept)

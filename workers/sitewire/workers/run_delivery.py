@@ -298,7 +298,7 @@ class RunDelivery:
             filling = [arrival for gap in self._gaps(plan) for arrival in await self._fill(gap)]
             if not filling:
                 break
-            self._holding.held.extend(filling)
+            self._holding.hold(filling)
         self.missing_since = (self.missing_since or time.monotonic()) if self._holding.held else None
 
     async def _conclude(self) -> None:
@@ -349,7 +349,7 @@ class RunDelivery:
             self.trouble.met(f"{UNREADABLE}: {error}")
             return
         self.trouble.over(UNREADABLE)
-        self._holding.held.extend(found)
+        self._holding.hold(found)
         await self._deliver()
 
     async def _positions(self, experiment: str) -> Mapping[StreamKey, Position]:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +19,6 @@ from sitewire.collectors.spool.directory import WriterDirectory, discover
 from sitewire.schemas.errors import SubjectError
 from sitewire.schemas.record import RecordClass
 
-TICK = 0.05  # seconds between two looks at this process's own writers
 SCAN_INTERVAL = 2.0  # seconds between two looks for writers that came or died
 MOST_AT_ONCE = 64  # drains of dead writers; bounds memory and open files, the others wait their turn
 
@@ -72,6 +71,7 @@ class Collector:
         failures: why a directory was given up, by directory; it is tried again at the next scan.
         busy: directories that another publisher was found draining.
         scans: how often the spool was looked through.
+        news: set when that has been done, and when a drain has ended; cleared by who waits for it.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class Collector:
         self.failures: dict[Path, str] = {}
         self.busy: set[Path] = set()
         self.scans = 0
+        self.news = asyncio.Event()
         self._link = link
         self._root = root
         self._tell = tell
@@ -97,6 +98,7 @@ class Collector:
         self._retry_at: dict[Path, float] = {}
         self._asked = False
         self._scanning = False
+        self._called = asyncio.Event()
 
     @property
     def sending(self) -> bool:
@@ -106,6 +108,7 @@ class Collector:
     def look_now(self) -> int:
         """Have the spool looked through at once; that has been done when ``scans`` is above what is returned."""
         self._asked = True
+        self._called.set()
         return self.scans + self._scanning
 
     @property
@@ -115,7 +118,9 @@ class Collector:
 
     def add(self, charge: Charge) -> None:
         """Drain a writer of this process; ``wanted`` is not asked, and a second call does nothing."""
-        self._own.setdefault(charge.directory.path, charge)
+        if charge.directory.path not in self._own:
+            self._own[charge.directory.path] = charge
+            self._called.set()
 
     def forget(self, path: Path) -> None:
         """Take a finished writer of this process for anybody's from now on."""
@@ -136,7 +141,10 @@ class Collector:
                 if self._asked or time.monotonic() >= next_scan:
                     await self._scan(group, places)
                     next_scan = time.monotonic() + SCAN_INTERVAL
-                await asyncio.sleep(TICK)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(next_scan - time.monotonic()):
+                        await self._called.wait()
+                self._called.clear()
 
     async def _scan(self, group: asyncio.TaskGroup, places: asyncio.Semaphore) -> None:
         self._asked, self._scanning = False, True
@@ -144,6 +152,7 @@ class Collector:
             self._start(group, Charge(directory), places)
         self._scanning = False
         self.scans += 1
+        self.news.set()
 
     def _find(self) -> list[WriterDirectory]:
         """Return what is ours to drain, and remove what is past its time. Blocks."""
@@ -181,7 +190,11 @@ class Collector:
         self._retry_at[path] = time.monotonic() + SCAN_INTERVAL
         task = group.create_task(self._drain_in_turn(charge, places), name=f"drain {path.name}")
         self._tasks[path] = task
-        task.add_done_callback(lambda _: self._tasks.pop(path, None))
+        task.add_done_callback(lambda _: self._ended(path))
+
+    def _ended(self, path: Path) -> None:
+        self._tasks.pop(path, None)
+        self.news.set()
 
     async def _drain_in_turn(self, charge: Charge, places: asyncio.Semaphore) -> None:
         path = charge.directory.path

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sitewire.broker_config.connection import Endpoint
 from sitewire.broker_config.urls import share_a_server
-from sitewire.collectors.publisher.collector import TICK, Charge, Collector
+from sitewire.collectors.publisher.collector import Charge, Collector
 from sitewire.collectors.publisher.link import Link
 from sitewire.collectors.publisher.loop import OwnThreadLoop
 from sitewire.collectors.settings import Settings
@@ -120,6 +120,7 @@ class Publisher:
 
     def _wake_drains(self) -> None:
         if self._collector is not None:
+            self._collector.news.set()
             for drain in self._collector.drains.values():
                 drain.wake.set()
                 if self._stopping:
@@ -140,14 +141,19 @@ class Publisher:
         collector = self._collector = Collector(link, self._settings.spool, self._is_ours)
         async with link.open(), asyncio.TaskGroup() as group:
             running = group.create_task(collector.run(), name="drain the spool")
+            self._see_to_writers(collector)
             while not self._over(collector):
-                for path, (writer, refusals) in list(self._attached.items()):
-                    if collector.finished(path):
-                        self._detach(collector, path)
-                    else:
-                        collector.add(Charge(writer.directory, refusals, partial(self._on_progress, path)))
-                await asyncio.sleep(TICK)
+                await collector.news.wait()
+                collector.news.clear()
+                self._see_to_writers(collector)
             running.cancel()
+
+    def _see_to_writers(self, collector: Collector) -> None:
+        for path, (writer, refusals) in list(self._attached.items()):
+            if collector.finished(path):
+                self._detach(collector, path)
+            else:
+                collector.add(Charge(writer.directory, refusals, partial(self._on_progress, path)))
 
     def _over(self, collector: Collector) -> bool:
         if not self._stopping or self._attached:
