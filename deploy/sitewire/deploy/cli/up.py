@@ -11,7 +11,7 @@ from typing import Final
 from sitewire.deploy.cli.arguments import Commands, add_config, command
 from sitewire.deploy.cli.deadline import without_hanging_threads
 from sitewire.deploy.cli.signals import STOPPING, stop_on_signals
-from sitewire.deploy.garbage import collect_seldom
+from sitewire.deploy.interpreter import tune_for_delivery
 
 _DEFAULT: Final = Path("sitewire.yaml")
 
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
             async with without_hanging_threads(stop):
                 await Stack(config).run(stop)
 
-    collect_seldom()
+    tune_for_delivery()
     asyncio.run(until_stopped())
     return 0
 

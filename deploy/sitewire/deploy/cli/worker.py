@@ -9,7 +9,7 @@ from sitewire.broker_config.errors import NotThere
 from sitewire.deploy.cli.arguments import Commands, add_config, command
 from sitewire.deploy.cli.deadline import without_hanging_threads
 from sitewire.deploy.cli.signals import STOPPING, stop_on_signals
-from sitewire.deploy.garbage import collect_seldom
+from sitewire.deploy.interpreter import tune_for_delivery
 
 
 def add(commands: Commands) -> None:
@@ -39,6 +39,6 @@ def run(options: argparse.Namespace) -> int:
             async with without_hanging_threads(stop):
                 await Worker(config, names).run(stop)
 
-    collect_seldom()
+    tune_for_delivery()
     asyncio.run(until_stopped())
     return 0

@@ -20,6 +20,14 @@ AT_ONCE: Final = (os.cpu_count() or 1) + 4
 """Threads at work: they share one interpreter, and more of them only make the loop wait for its turn."""
 
 HANGS: Final = 0.25  # seconds; a thread that is at it for longer does not count
+READS: Final = 1
+"""Threads that read what is there of a run, at once.
+
+They compute for seconds, and do not hang: with ``in_thread``'s patience all 32 runs of a worker were read at the same
+time, and its loop had one turn in 33.
+"""
+
+READING: Final = 2.0  # seconds after which one does not count: a file system may hang after all
 MOST: Final = 1000  # threads, nearly all of which hang then
 
 _threads: Final = ThreadPoolExecutor(MOST, thread_name_prefix="sink")
@@ -31,6 +39,7 @@ class _Work:
 
     def __init__(self) -> None:
         self.slots = Slots(AT_ONCE, HANGS)
+        self.readers = Slots(READS, READING)
         self.waiting: set[asyncio.Task[Any]] = set()
         self.abandoned = False
         self.undone: list[object] = []  # kept: a lock that nobody refers to any more would be let go
@@ -45,13 +54,12 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     A thread cannot be cancelled. If the await alone were, its owner would reopen files that the thread
     is still writing to.
     """
-    loop, work = asyncio.get_running_loop(), _here()
-    call = functools.partial(contextvars.copy_context().run, function, *args, **kwargs)
-    if work.abandoned:
-        work.undone.append(call)
-        raise asyncio.CancelledError
-    async with work.slots.one():
-        return await to_the_end(loop.run_in_executor(_threads, call))
+    return await _run(_here().slots, functools.partial(function, *args, **kwargs))
+
+
+async def in_reader(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do the same with a function that reads all that is there of a run, when its turn has come."""
+    return await _run(_here().readers, functools.partial(function, *args, **kwargs))
 
 
 async def to_the_end(work: Awaitable[T]) -> T:
@@ -83,6 +91,16 @@ def abandon() -> int:
 def abandoned() -> bool:
     """Whether nobody waits for threads any more."""
     return _here().abandoned
+
+
+async def _run(slots: Slots, function: Callable[[], T]) -> T:
+    loop, work = asyncio.get_running_loop(), _here()
+    call = functools.partial(contextvars.copy_context().run, function)
+    if work.abandoned:
+        work.undone.append(call)
+        raise asyncio.CancelledError
+    async with slots.one():
+        return await to_the_end(loop.run_in_executor(_threads, call))
 
 
 def _here() -> _Work:

@@ -15,7 +15,7 @@ from sitewire.workers.sinks.jsonl.ending import write_ending
 from sitewire.workers.sinks.jsonl.lines import delivery_lines
 from sitewire.workers.sinks.jsonl.recovery import Recovered, file_name, recover
 from sitewire.workers.sinks.progress import Progress
-from sitewire.workers.sinks.threads import in_thread
+from sitewire.workers.sinks.threads import in_reader, in_thread
 
 
 class JsonlRun(RunSink):
@@ -36,7 +36,7 @@ class JsonlRun(RunSink):
             SinkUnavailable: the files cannot be read.
             PlaceUnreadable: somebody has edited them.
         """
-        return await in_thread(cls._open, folder)
+        return await in_reader(cls._open, folder)
 
     @classmethod
     def _open(cls, folder: Path) -> JsonlRun:

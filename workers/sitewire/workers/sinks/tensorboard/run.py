@@ -27,7 +27,7 @@ from sitewire.workers.sinks.tensorboard.layout import next_file, run_folder, ser
 from sitewire.workers.sinks.tensorboard.marker import Marker, encode_marker
 from sitewire.workers.sinks.tensorboard.recovery import Recovered, recover
 from sitewire.workers.sinks.tensorboard.session import BEGUN, ENDED, GRACE, Session
-from sitewire.workers.sinks.threads import in_thread
+from sitewire.workers.sinks.threads import in_reader, in_thread
 
 MAX_FILE_BYTES: Final = 64 << 20
 """A file that has reached it is not gone on with after a commit: what a recovery reads stays bounded."""
@@ -101,7 +101,7 @@ class TensorBoardRun(RunSink):
             SinkUnavailable: the files cannot be read.
             PlaceUnreadable: a later version has written them.
         """
-        return await in_thread(cls._open, logdir, run_folder(logdir, key))
+        return await in_reader(cls._open, logdir, run_folder(logdir, key))
 
     @classmethod
     def _open(cls, logdir: Path, folder: Path) -> TensorBoardRun:

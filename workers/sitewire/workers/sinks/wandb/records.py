@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -32,7 +32,8 @@ class Shown:
         tags: labels, in the order in which they came.
         config: with ``OURS``.
         definitions: by name or glob, the arguments of ``define_metric``.
-        summary: what was said of it, and the last values that W&B takes into it by itself.
+        last: of the summary, by key, the JSON of what was said of it and of the last values that W&B takes into it by
+            itself, in the order of the last writes: each row of a client says it anew, and few are ever read.
         exit: the code of a run that is finished.
     """
 
@@ -40,8 +41,19 @@ class Shown:
     tags: list[str] = field(default_factory=list)
     config: dict[str, Any] = field(default_factory=dict)
     definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
-    summary: dict[str, Any] = field(default_factory=dict)
+    last: dict[tuple[str, ...], bytes] = field(default_factory=dict)
     exit: int | None = None
+
+    def summary(self) -> dict[str, Any]:
+        """Return the summary.
+
+        Raises:
+            ValueError: something in it is no JSON.
+        """
+        found: dict[str, Any] = {}
+        for key, text in self.last.items():
+            _put(found, key, _json(text))
+        return found
 
 
 def row_number(data: bytes) -> int | None:
@@ -120,7 +132,9 @@ def _take_config(shown: Shown, message: bytes) -> None:
 def _take_summary(shown: Shown, message: bytes) -> None:
     for key, text in _items(message):
         if not key[0].startswith("_"):
-            _put(shown.summary, key, _json(text))
+            path = tuple(key)
+            shown.last.pop(path, None)  # a part that was said before all of it is not to come behind it
+            shown.last[path] = text
 
 
 def _take_metric(shown: Shown, message: bytes) -> None:
@@ -167,7 +181,7 @@ def _items(message: bytes) -> Iterator[tuple[list[str], bytes]]:
             yield key or [""], text
 
 
-def _put(into: dict[str, Any], key: list[str], value: Any) -> None:  # noqa: ANN401  JSON
+def _put(into: dict[str, Any], key: Sequence[str], value: Any) -> None:  # noqa: ANN401  JSON
     for part in key[:-1]:
         inner = into.get(part)
         into[part] = into = inner if isinstance(inner, dict) else {}

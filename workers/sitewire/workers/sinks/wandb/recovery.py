@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.workers.errors import PlaceUnreadable
@@ -29,12 +30,14 @@ class Recovered:
     Attributes:
         positions: behind all rows.
         shown: what is to be seen beside them.
+        summary: the same, as it was at the end.
         segment: the number of the last segment, 0 if there is none.
         next_row: the number of the next row.
     """
 
     positions: Mapping[StreamKey, Position] = field(default_factory=dict)
     shown: Shown = field(default_factory=Shown)
+    summary: Mapping[str, Any] = field(default_factory=dict)
     segment: int = 0
     next_row: int = 0
 
@@ -92,9 +95,10 @@ def _read(path: Path) -> Recovered:
             next_row = number + 1
             if not index.take(text):
                 break
+        summary = shown.summary()
     except ValueError as error:
         raise _unreadable(path, error) from error
-    return Recovered(index.positions, shown, index.segment, next_row)
+    return Recovered(index.positions, shown, summary, index.segment, next_row)
 
 
 def _rows(records: Iterable[bytes], shown: Shown) -> Iterable[tuple[int, str]]:

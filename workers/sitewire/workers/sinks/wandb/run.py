@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias
+from zlib import crc32
 
 from sitewire.schemas.ending import Ending, EndingState
 from sitewire.schemas.receipt import Position, StreamKey
@@ -14,7 +15,7 @@ from sitewire.workers.errors import BatchRefused, NotOpen, WorkerError, os_error
 from sitewire.workers.point import Point, reached
 from sitewire.workers.sinks.contract import Delivery, RunSink
 from sitewire.workers.sinks.progress import Progress
-from sitewire.workers.sinks.threads import in_thread, to_the_end
+from sitewire.workers.sinks.threads import in_reader, to_the_end
 from sitewire.workers.sinks.wandb.appearance import Appearance
 from sitewire.workers.sinks.wandb.batch import Batch, Row, make_batch
 from sitewire.workers.sinks.wandb.errors import HostGone, HostHangs, RowsMissing
@@ -28,7 +29,10 @@ from sitewire.workers.sinks.wandb.segment import Segment
 from sitewire.workers.sinks.wandb.suspects import Death, Indexes, indexes_of
 
 MAX_SEGMENT_BYTES: Final = 16 << 20
-"""A segment that has reached it is not gone on with: a recovery reads one, 40 us for a row of one value (2 s)."""
+"""A segment that has reached it is not gone on with: a recovery reads one, 40 us for a row of one value (2 s).
+
+Some runs stop a little before, down to the half: those that began together would all begin their next at once.
+"""
 
 Note: TypeAlias = Callable[[HostProcess], Awaitable[None]]
 """Is called before a segment is opened in a host, to note that host's core lock."""
@@ -59,6 +63,7 @@ class WandbRun(RunSink, Idle):
         self._idle = idle
         self._hosts = hosts
         self._name = run_id(key)
+        self._most = MAX_SEGMENT_BYTES * (1 - crc32(self._name.encode()) / 2**33)
         self._note = note
         self._found: Recovered | None = None
         self._appearance = Appearance(key, experiment)
@@ -115,7 +120,7 @@ class WandbRun(RunSink, Idle):
     @property
     def whole(self) -> Mapping[str, Any]:
         """All that is to be seen of the run beside its rows, as arguments of ``Operation.OPEN`` without ``dir``."""
-        summary = {} if self._found is None else self._found.shown.summary
+        summary = {} if self._found is None else self._found.summary
         return {"id": self._name, "next_row": self.next_row, **self._appearance.whole(summary)}
 
     @property
@@ -225,7 +230,7 @@ class WandbRun(RunSink, Idle):
     async def _recover(self) -> Recovered:
         if self._found is None:
             with os_errors_as_ours(self._hosts.place):
-                self._found = await in_thread(recover, self._hosts.place, self._name)
+                self._found = await in_reader(recover, self._hosts.place, self._name)
             self._appearance.recover(self._found.shown)
             self._exit = self._found.shown.exit
             self._before = self.whole
@@ -278,7 +283,7 @@ class WandbRun(RunSink, Idle):
     async def _go_on(self) -> None:
         """Close a segment that is full, or that is in a host which the run needs for itself no longer."""
         back = self._hosts.passed(self._name, self._progress.committed)
-        if self._segment is not None and (back or self._segment.size >= MAX_SEGMENT_BYTES):
+        if self._segment is not None and (back or self._segment.size >= self._most):
             await self._leave(self._segment)
 
     @asynccontextmanager
