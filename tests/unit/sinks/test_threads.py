@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from sitewire.workers.sinks.threads import AT_ONCE, abandon, in_thread
+from sitewire.workers.sinks import threads
+from sitewire.workers.sinks.threads import AT_ONCE, abandon, in_reader, in_thread
 
 
 async def test_a_result_and_an_error_come_through() -> None:
@@ -71,3 +72,32 @@ async def test_threads_that_hang_stop_neither_the_others_nor_the_loops_own_threa
     finally:
         go.set()
         await asyncio.wait(hanging)
+
+
+async def test_who_reads_all_of_a_run_does_so_one_at_a_time() -> None:
+    at_once: list[int] = []
+    reading = threading.Semaphore(0)
+
+    def read() -> None:
+        reading.release()
+        at_once.append(reading._value)
+        threading.Event().wait(0.02)
+        reading.acquire()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(4):
+            group.create_task(in_reader(read))
+    assert at_once == [1] * 4
+
+
+async def test_a_reader_that_hangs_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "READING", 0.05)
+    go = threading.Event()
+    hanging = asyncio.create_task(in_reader(go.wait))
+    try:
+        async with asyncio.timeout(5):
+            assert await in_reader(int, "7") == 7
+        assert not hanging.done()
+    finally:
+        go.set()
+    await hanging
