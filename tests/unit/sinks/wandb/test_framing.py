@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sitewire.workers.sinks.wandb import framing
 from sitewire.workers.sinks.wandb.framing import LogReader
 from support.wandb.files import framed
 from support.wandb.framing import BLOCK
@@ -32,6 +33,19 @@ def test_whoever_reads_while_it_grows_gets_every_record_once(
     log.path.write_bytes(data)
     assert found + log.new() == records
     assert log.new() == []
+
+
+@pytest.mark.parametrize("piece", [1, 100, BLOCK, 3 * BLOCK])
+@given(records=RECORDS)
+def test_a_file_that_is_read_in_pieces_has_the_same_records(
+    tmp_path_factory: Factory, records: list[bytes], piece: int
+) -> None:
+    log = LogReader(_file(tmp_path_factory))
+    log.path.write_bytes(framed(records))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(framing, "PIECE_BYTES", piece)
+        assert list(log.each()) == records
+    assert (log.size, log.damaged) == (log.path.stat().st_size if records else 7, False)
 
 
 @given(records=RECORDS.filter(bool), at=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Final
 
 HEADER: Final = struct.pack("<4sHB", b":W&B", 0xBEE1, 0)
+PIECE_BYTES: Final = 1 << 20
+"""Read at once: a whole file and its records in memory, of one run after the other, made a worker grow for an hour."""
+
 _BLOCK: Final = 32768
 _CHUNK: Final = struct.Struct("<IHB")
 _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
@@ -41,9 +44,27 @@ class LogReader:
             OSError: the file cannot be read.
             ValueError: it is no ``.wandb`` file of a version that this build knows.
         """
-        with self.path.open("rb", buffering=0) as file:
-            file.seek(self.size)
-            data = file.readall()
+        return list(self.each())
+
+    def each(self) -> Iterator[bytes]:
+        """Yield the same a piece of the file at a time; what a piece holds counts as read when the first of it comes.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is no ``.wandb`` file of a version that this build knows.
+        """
+        wanted = PIECE_BYTES
+        with self.path.open("rb") as file:
+            while True:
+                file.seek(self.size)
+                data = file.read(wanted)
+                found = self._take(data)
+                yield from found
+                if len(data) < wanted or self.damaged:
+                    return
+                wanted = PIECE_BYTES if found else wanted * 2  # for a record that is larger than a piece
+
+    def _take(self, data: bytes) -> list[bytes]:
         start = 0
         if self.size == 0:
             if len(data) < len(HEADER):

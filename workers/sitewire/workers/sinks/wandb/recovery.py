@@ -77,7 +77,7 @@ def _number(path: Path) -> int | None:
     """Return a segment's number, 0 if damage hides it; None if no row of it has come into the file."""
     log = LogReader(path)
     try:
-        for data in log.new():
+        for data in log.each():
             found = row(data)
             if found is not None:
                 index = IndexReader()
@@ -91,7 +91,7 @@ def _number(path: Path) -> int | None:
 def _read(path: Path) -> Recovered:
     index, shown, next_row = IndexReader(), Shown(), 0
     try:
-        for number, text in _rows(LogReader(path).new(), shown):
+        for number, text in _rows(LogReader(path).each(), shown):
             next_row = number + 1
             if not index.take(text):
                 break

@@ -31,7 +31,7 @@ def unsent_rows(files: Sequence[Path], first: int, end: int) -> Iterator[SentRow
         ValueError: a file is not of a version that this build reads.
     """
     for path in _in_order(files, first):
-        for data in LogReader(path).new():
+        for data in LogReader(path).each():
             found = _row(data, first, end)
             if found is not None:
                 first = found[0] + 1
@@ -47,7 +47,7 @@ def _in_order(files: Sequence[Path], first: int) -> list[Path]:
 
 
 def _first_row(path: Path) -> int | None:
-    return next((number for data in LogReader(path).new() if (number := row_number(data)) is not None), None)
+    return next((number for data in LogReader(path).each() if (number := row_number(data)) is not None), None)
 
 
 def as_sent(rows: Sequence[SentRow]) -> list[SentRow]:
