@@ -83,6 +83,13 @@ async def declare(client: Client, url: str, replicas: int | None) -> list[str]:
     return [str(change) for change in await apply(client, plan(config))]
 
 
+@pytest.fixture
+async def declared(client: Client, cluster: Cluster) -> None:
+    """The streams are there, three times each, though no test before this one has made them."""
+    await patiently(lambda: declare(client, cluster.url, 3))  # an election may be under way
+    await asyncio.to_thread(cluster.wait_whole)
+
+
 async def test_replicas_are_given_to_what_is_there_and_too_few_servers_are_said(
     client: Client, cluster: Cluster
 ) -> None:
@@ -99,6 +106,7 @@ async def test_replicas_are_given_to_what_is_there_and_too_few_servers_are_said(
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.usefixtures("declared")
 async def test_a_server_that_is_cut_off_answers_nothing_rather_than_what_was_true_before(
     broker: Parted, connected: Callable[[Node], Awaitable[Client]]
 ) -> None:
@@ -132,6 +140,7 @@ async def test_a_server_that_is_cut_off_answers_nothing_rather_than_what_was_tru
     assert await patiently(lambda: BucketClaims(client, "sink").claim("run", "another")) == "one"
 
 
+@pytest.mark.usefixtures("declared")
 async def test_a_receipt_that_is_still_on_its_way_is_no_other_workers(
     cluster: Cluster, connected: Callable[[Node], Awaitable[Client]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
