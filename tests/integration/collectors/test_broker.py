@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -111,31 +112,37 @@ async def test_forked_children_publish_what_they_log(train: Train, broker: NatsS
     assert sum(record.kind is Kind.RUN_END for record in records) == 4
 
 
-CHILDREN = """
+def stopped(broker: NatsServer, then: str) -> str:
+    """Return a trainer that stops the broker when that has its first record, and what it does then."""
+    before = f"""
     import multiprocessing, os, signal, time
     from sitewire.collectors import Run
+    def broker(number):
+        os.kill({broker.pid}, number)
     run = Run()
     run.log_scalar("parent", 1.0)
     assert run.flush(20)
+    broker(signal.SIGSTOP)
+    """
+    return dedent(before) + dedent(then)
+
+
+CHILDREN = """
     def work():
         for step in range(100):
             run.log_scalar("child", 1.0, step)
-    os.kill({pid}, signal.SIGSTOP)
     child = multiprocessing.get_context("fork").Process(target=work)
     began = time.monotonic()
     child.start()
     child.join()
     print(time.monotonic() - began)
-    {then}
 """
 
 
 async def test_a_forked_child_leaves_to_its_living_parent_what_a_broker_does_not_take_within_a_second(
     train: Train, broker: NatsServer
 ) -> None:
-    ended = train(
-        CHILDREN.format(pid=broker.pid, then=f"os.kill({broker.pid}, signal.SIGCONT)"), SITEWIRE_URL=broker.url
-    )
+    ended = train(stopped(broker, CHILDREN + "    broker(signal.SIGCONT)"), SITEWIRE_URL=broker.url)
     assert ended.code == 0, ended.err
     assert 0.9 < float(ended.out) < 3.0  # the exit timeout is 5
     records = await _stored(broker)
@@ -144,7 +151,7 @@ async def test_a_forked_child_leaves_to_its_living_parent_what_a_broker_does_not
 
 
 async def test_a_parent_says_what_its_children_left_and_it_could_not_send(train: Train, broker: NatsServer) -> None:
-    ended = train(CHILDREN.format(pid=broker.pid, then=""), SITEWIRE_URL=broker.url, SITEWIRE_EXIT_TIMEOUT="1.5")
+    ended = train(stopped(broker, CHILDREN), SITEWIRE_URL=broker.url, SITEWIRE_EXIT_TIMEOUT="1.5")
     broker.resume()
     assert ended.code == 0, ended.err
     assert ended.err.count("records wait") == 1
@@ -157,20 +164,17 @@ def test_a_parent_counts_all_that_a_child_left_which_went_without_a_word(
     train: Train, broker: NatsServer, spool: Path
 ) -> None:
     ended = train(
-        f"""
-        import os, signal
-        from sitewire.collectors import Run
-        run = Run()
-        run.log_scalar("parent", 1.0)
-        assert run.flush(20)
-        os.kill({broker.pid}, signal.SIGSTOP)
-        child = os.fork()
-        if child == 0:
-            for step in range(100):
-                run.log_scalar("child", 1.0, step)
-            os._exit(0)  # before it has said in its page how far it came
-        os.waitpid(child, 0)
-        """,
+        stopped(
+            broker,
+            """
+            child = os.fork()
+            if child == 0:
+                for step in range(100):
+                    run.log_scalar("child", 1.0, step)
+                os._exit(0)  # before it has said in its page how far it came
+            os.waitpid(child, 0)
+            """,
+        ),
         SITEWIRE_URL=broker.url,
         SITEWIRE_EXIT_TIMEOUT="1.5",
     )
@@ -182,22 +186,19 @@ def test_a_parent_counts_all_that_a_child_left_which_went_without_a_word(
 
 async def test_a_forked_child_waits_for_what_its_parent_would_not_send(train: Train, broker: NatsServer) -> None:
     ended = train(
-        f"""
-        import multiprocessing, os, signal, threading, time
-        from sitewire.collectors import Run
-        run = Run()
-        run.log_scalar("parent", 1.0)
-        assert run.flush(20)
-        os.kill({broker.pid}, signal.SIGSTOP)
-        def work():
-            Run(site="another").log_scalar("child", 1.0)
-        child = multiprocessing.get_context("fork").Process(target=work)
-        child.start()
-        time.sleep(3)  # the child waits at its end
-        os.kill({broker.pid}, signal.SIGCONT)
-        child.join()
-        os._exit(0)  # so that nobody else sends it
-        """,
+        stopped(
+            broker,
+            """
+            def work():
+                Run(site="another").log_scalar("child", 1.0)
+            child = multiprocessing.get_context("fork").Process(target=work)
+            child.start()
+            time.sleep(3)  # the child waits at its end
+            broker(signal.SIGCONT)
+            child.join()
+            os._exit(0)  # so that nobody else sends it
+            """,
+        ),
         SITEWIRE_URL=broker.url,
         SITEWIRE_EXIT_TIMEOUT="20",
     )
@@ -207,24 +208,21 @@ async def test_a_forked_child_waits_for_what_its_parent_would_not_send(train: Tr
 
 async def test_a_child_whose_parent_is_gone_waits_itself(train: Train, broker: NatsServer) -> None:
     ended = train(
-        f"""
-        import os, signal, time
-        from sitewire.collectors import Run
-        run = Run()
-        run.log_scalar("parent", 1.0)
-        assert run.flush(20)
-        os.kill({broker.pid}, signal.SIGSTOP)
-        parent = os.getpid()
-        if os.fork():
-            os._exit(0)
-        while os.getppid() == parent:
-            time.sleep(0.01)
-        if not os.fork():  # once it has begun to end
-            time.sleep(2)
-            os.kill({broker.pid}, signal.SIGCONT)
-            os._exit(0)
-        run.log_scalar("child", 1.0)
-        """,
+        stopped(
+            broker,
+            """
+            parent = os.getpid()
+            if os.fork():
+                os._exit(0)
+            while os.getppid() == parent:
+                time.sleep(0.01)
+            if not os.fork():  # once it has begun to end
+                time.sleep(2)
+                broker(signal.SIGCONT)
+                os._exit(0)
+            run.log_scalar("child", 1.0)
+            """,
+        ),
         SITEWIRE_URL=broker.url,
         SITEWIRE_EXIT_TIMEOUT="20",
     )
