@@ -17,6 +17,8 @@ from sitewire.workers.sinks.mlflow.names import storable
 _SQLITE: Final = "sqlite:///"
 LARGEST: Final = 1.7976931348623157e308
 """What MLflow writes in the place of an infinity."""
+UPLOADING: Final = ".artifact.uploading."
+"""How a file is called that MLflow has not stored yet. Killed meanwhile it leaves it there, and never lists it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -83,6 +85,7 @@ class StoredRun:
     def texts(self) -> dict[str, str]:
         """Its artifacts by path, as text."""
         files = [path for path in self.artifact_folder.rglob("*") if path.is_file()]
+        files = [path for path in files if not path.name.startswith(UPLOADING)]
         return {str(path.relative_to(self.artifact_folder)): path.read_bytes().decode() for path in sorted(files)}
 
 

@@ -1,4 +1,8 @@
-"""A worker's loop has its turn beside a thread that computes."""
+"""A process that delivers is set so that its loop has its turn beside a thread that computes.
+
+What that brings, 31 times as many turns on a machine that does nothing else, cannot be told by the clock of a machine
+that tests: beside two busy processes each turn waits for a processor as well, and the factor is anything above one.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +10,22 @@ import subprocess
 import sys
 from typing import Final
 
-TURNS: Final = """
-import asyncio, socket, threading, time
+SETTINGS: Final = """
+import gc, sys
 from sitewire.deploy.interpreter import tune_for_delivery
 
-def compute():
-    while True:
-        sum(range(1000))
+def told():
+    print(sys.getswitchinterval(), gc.get_threshold()[0], gc.get_freeze_count())
 
-async def turns(seconds):
-    loop = asyncio.get_running_loop()
-    left, right = socket.socketpair()
-    left.setblocking(False), right.setblocking(False)
-    end, count = time.monotonic() + seconds, 0
-    while time.monotonic() < end:
-        await loop.sock_sendall(left, b"x")
-        await loop.sock_recv(right, 1)
-        count += 1
-    return count / seconds
-
-async def main():
-    threading.Thread(target=compute, daemon=True).start()
-    before = await turns(1.0)
-    tune_for_delivery()
-    print(await turns(1.0) / before)
-
-asyncio.run(main())
+told()
+tune_for_delivery()
+told()
 """
 
 
-def test_a_loop_beside_a_thread_that_computes_has_its_turn_many_times_as_often() -> None:
-    done = subprocess.run([sys.executable, "-c", TURNS], capture_output=True, text=True, timeout=60, check=True)
-    assert float(done.stdout) > 1.5  # 31 on a machine that does nothing else
+def test_a_process_that_delivers_gives_its_loop_its_turn_soon_and_looks_for_cycles_seldom() -> None:
+    done = subprocess.run([sys.executable, "-c", SETTINGS], capture_output=True, text=True, timeout=60, check=True)
+    before, after = ([float(part) for part in line.split()] for line in done.stdout.splitlines())
+    assert after[0] <= before[0] / 10
+    assert after[1] >= before[1] * 100
+    assert before[2] == 0 < after[2]

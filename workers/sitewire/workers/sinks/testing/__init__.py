@@ -23,6 +23,12 @@ and ``interruptions`` (the tests), ``runner`` (what a caller of sinks does), ``c
 
 from __future__ import annotations
 
-from sitewire.workers.sinks.testing.contract import SinkContract
+import pytest
+
+# A failure shows both sides, as one in a test's own module does.
+_TESTS = ("hooks", "positions", "forms", "endings", "interruptions")
+pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _TESTS))
+
+from sitewire.workers.sinks.testing.contract import SinkContract  # noqa: E402  it has to be imported afterwards
 
 __all__ = ["SinkContract"]
