@@ -44,6 +44,7 @@ class _Process:
     """What this process has open. A forked child begins with an empty one."""
 
     def __init__(self) -> None:
+        self.pid = os.getpid()
         self.lock = threading.RLock()
         self.recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
         self.open: set[Recorder] = set()
@@ -244,7 +245,8 @@ def _say(message: str) -> None:
 def _after_fork() -> None:
     global _process  # the child's, in place of the parent's
     inherited, _process = _process, _Process()
-    _process.parent, _process.parent_publishes = os.getppid(), set(inherited.publishers)
+    # Not ``os.getppid()``: the parent of a daemon is gone by now, and another one has taken its place.
+    _process.parent, _process.parent_publishes = inherited.pid, set(inherited.publishers)
     for publisher in inherited.publishers.values():
         publisher.abandon()
     _process.told = inherited.told

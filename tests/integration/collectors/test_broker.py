@@ -206,9 +206,21 @@ async def test_a_forked_child_waits_for_what_its_parent_would_not_send(train: Tr
     assert {r.name for r in await _stored(broker) if r.kind is Kind.SCALAR} == {"child", "parent"}
 
 
-async def test_a_child_whose_parent_is_gone_waits_itself(train: Train, broker: NatsServer) -> None:
+BEFORE_IT_RUNS = """
+import os, time
+parent = os.getpid()
+def orphaned():
+    while os.getppid() == parent:
+        time.sleep(0.01)
+os.register_at_fork(after_in_child=orphaned)
+"""
+
+
+@pytest.mark.parametrize("hook", ["", BEFORE_IT_RUNS], ids=["later", "before it runs"])
+async def test_a_child_whose_parent_is_gone_waits_itself(train: Train, broker: NatsServer, hook: str) -> None:
     ended = train(
-        stopped(
+        hook
+        + stopped(
             broker,
             """
             parent = os.getpid()
