@@ -9,21 +9,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from sitewire.broker_config.backoff import Backoff
 from sitewire.broker_config.cancellation import heed_cancellation
 from sitewire.broker_config.errors import BrokerError
 from sitewire.schemas.account import Account
-from sitewire.schemas.hole import HoleName
 from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.arrival import Arrival
 from sitewire.workers.conclusion import Conclusion
 from sitewire.workers.detour import Detour
 from sitewire.workers.errors import GivenUp
-from sitewire.workers.gaps import LOOK_AGAIN, Gap
+from sitewire.workers.filling import Filling
+from sitewire.workers.gaps import LOOK_AGAIN
 from sitewire.workers.holding import Holding
 from sitewire.workers.pacing import Pace
 from sitewire.workers.patience import Patience
@@ -75,7 +75,8 @@ class RunDelivery:
         self._reporter = Reporter(run, context, self.trouble)
         self._patience = Patience()
         self._writer = RunWriter(run, experiment, context, self._reporter, self.trouble, self._patience)
-        self._suspicions = Suspicions(run, context, self._positions, self._fill)
+        self._filling = Filling(run, context, self._holding, self._writer, self.trouble)
+        self._suspicions = Suspicions(run, context, self._positions, self._filling.fill)
         self._conclusion = Conclusion(run, context)
         self._way_back = WayBack(
             self._detour,
@@ -295,7 +296,7 @@ class RunDelivery:
                 continue
             if plan.missing:  # a search can take long, and others may need the room
                 self.missing_since = self.missing_since or time.monotonic()
-            filling = [arrival for gap in self._gaps(plan) for arrival in await self._fill(gap)]
+            filling = await self._filling.missing(plan)
             if not filling:
                 break
             self._holding.hold(filling)
@@ -344,7 +345,7 @@ class RunDelivery:
     async def _look_into_suspicions(self) -> None:
         busy = {arrival.key for arrival in self._holding.here}
         try:
-            found = await self._suspicions.look(busy, self._after)
+            found = await self._suspicions.look(busy, self._filling.after)
         except BrokerError as error:
             self.trouble.met(f"{UNREADABLE}: {error}")
             return
@@ -360,35 +361,6 @@ class RunDelivery:
     async def _tell_if_due(self) -> None:
         if self._reporter.due:
             await self._tell()
-
-    def _gaps(self, plan: Plan) -> Iterable[Gap]:
-        for key, (first, end) in plan.missing.items():
-            above = [arrival for arrival in self._holding.held if arrival.key == key]
-            if not above:
-                continue  # parked since the plan was made
-            if first < self._holding.next.get(key, first):
-                self._holding.last.pop(key, None)  # the place has lost what it had: that lies anywhere in the stream
-            showed = min(above, key=lambda arrival: arrival.envelope.first)
-            after = 1 if showed.again else self._after(key)
-            new = key not in self._writer.positions
-            yield Gap(self.run_key, key, first, end, showed.subject, after, showed.sequence, new)
-
-    def _after(self, key: StreamKey) -> int:
-        """Return the stream sequence behind the last message of a numbering that is committed."""
-        return self._holding.last.get(key, (self._context.start or 1) - 1) + 1
-
-    async def _fill(self, gap: Gap) -> list[Arrival]:
-        try:
-            found = await self._context.gaps.fill(gap)
-        except BrokerError as error:
-            self._writer.doubt()
-            self.trouble.met(f"indexes {gap.first} to {gap.end - 1} are missing: {error}")
-            return []
-        for arrival in found:
-            for hole in arrival.envelope.holes:
-                if arrival.made and hole.name is HoleName.DAMAGED:
-                    self._writer.go_by(arrival.key, hole)
-        return found
 
 
 async def _rest(seconds: float, until: asyncio.Event) -> None:
