@@ -67,6 +67,12 @@ async def letters(client: Client) -> dict[str, set[int]]:
     return found
 
 
+async def undelivered(client: Client) -> int:
+    """Return how many messages no route has settled yet, beside those of the sites that go on."""
+    answer = await ask(client, f"CONSUMER.LIST.{METRICS_STREAM}")
+    return sum(item["num_pending"] + item["num_ack_pending"] for item in answer["consumers"])
+
+
 async def dead_bytes(client: Client) -> int:
     """Return how large the stream of dead letters is."""
     return int((await ask(client, f"STREAM.INFO.{DEAD_STREAM}"))["state"]["bytes"])

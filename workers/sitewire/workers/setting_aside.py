@@ -45,6 +45,7 @@ class SettingAside:
         self._said: set[str] = set()
         self._waiting: dict[int, float] = {}  # since when
         self._kept: dict[int, None] = {}
+        self._let_go = 0
         self._full: StreamFull | None = None
         self._full_until = 0.0
 
@@ -104,7 +105,10 @@ class SettingAside:
             return False
         # Rather than all that is behind: its bytes stay in the stream, and its indexes become a hole with a name.
         del self._waiting[sequence]
-        _logger.error("route %s: message %d of the stream cannot be read and is not kept", self._route, sequence)
+        self._let_go += 1
+        if self._let_go & (self._let_go - 1) == 0:  # 1, 2, 4: whoever may publish can send a hundred thousand
+            said = "route %s: message %d of the stream cannot be read and is not kept; so far these are %d"
+            _logger.error(said, self._route, sequence, self._let_go)
         return True
 
     def _say(self, subject: str, error: SchemaError) -> None:
