@@ -29,6 +29,7 @@ class Place:
     Attributes:
         indexes: per run and numbering, the indexes of the records committed, in their order.
         committed: per run, its positions.
+        asked: runs that were to be opened.
         opened: how often each run was opened.
         endings: per run, what was told of its end, with the positions that were committed by then.
         log: what happened, in words.
@@ -51,6 +52,7 @@ class Place:
     def __init__(self) -> None:
         self.indexes: defaultdict[tuple[RunKey, StreamKey], list[int]] = defaultdict(list)
         self.committed: dict[RunKey, dict[StreamKey, Position]] = {}
+        self.asked: set[RunKey] = set()
         self.opened: defaultdict[RunKey, int] = defaultdict(int)
         self.endings: defaultdict[RunKey, list[tuple[Ending, dict[StreamKey, Position]]]] = defaultdict(list)
         self.log: list[str] = []
@@ -167,6 +169,7 @@ class MemorySink(Sink):
         self._place.log.append("open sink")
 
     async def open_run(self, key: RunKey, experiment: str, known: Mapping[StreamKey, Position]) -> RunSink:
+        self._place.asked.add(key)
         await self._place.gates.get(key, self._place.gate).wait()
         self._place.check(key)
         if self._place.on_open:

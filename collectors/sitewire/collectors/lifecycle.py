@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import resource
 import sys
 import threading
 import time
@@ -25,6 +26,7 @@ from sitewire.schemas.errors import SubjectError
 if TYPE_CHECKING:
     from sitewire.collectors.publisher.thread import Publisher
     from sitewire.collectors.recorder import Recorder, Status
+    from sitewire.collectors.spool.directory import WriterDirectory
     from sitewire.collectors.spool.writer import SpoolWriter
 
 CHILD_SECONDS: Final = 1.0
@@ -53,6 +55,7 @@ class _Process:
         self.told: set[str] = set()
         self.inherited: set[tuple[str, str]] = set()
         self.exiting = False
+        self.ending = 0.0  # when its publishers were first told to end
         self.parent = 0  # process id of who it was forked from
         self.parent_publishes: set[tuple[object, ...]] = set()  # for which settings that has a publisher
         self.forked = False  # whether it has forked since it publishes
@@ -140,15 +143,38 @@ def _finish_all(status: Status) -> None:
 
 def _stop_publishers() -> None:
     timeout = max((settings.exit_timeout for settings, _ in _process.written), default=0.0)
-    began = time.monotonic()
+    began = _process.ending = _process.ending or time.monotonic()  # multiprocessing's finalizers come before atexit
+    left = {_key(settings) for settings, writer in _process.written if _left_to_parent(settings, writer)}
     for key, publisher in _process.publishers.items():
-        most = min(timeout, CHILD_SECONDS) if _left_to_parent(key) else timeout
-        publisher.stop(max(began + most - time.monotonic(), 0.0), children=_process.forked)
+        most = min(timeout, CHILD_SECONDS) if key in left else timeout
+        publisher.stop(max(began + most - time.monotonic(), 0.0), children=_had_children())
 
 
-def _left_to_parent(key: tuple[object, ...]) -> bool:
+def _left_to_parent(settings: Settings, writer: SpoolWriter) -> bool:
     """Whether the parent sends what a process leaves, and says what it could not send."""
-    return key in _process.parent_publishes and os.getppid() == _process.parent
+    if _key(settings) in _process.parent_publishes and os.getppid() == _process.parent:
+        return True
+    # One that was spawned, or is another program, knows of its parent what the run's folder shows.
+    return any(_is_published_by_parent(directory, writer) for directory in _others(writer.directory.path.parent))
+
+
+def _is_published_by_parent(directory: WriterDirectory, writer: SpoolWriter) -> bool:
+    with suppress(OSError, SubjectError):  # removed meanwhile, or no writer's
+        return directory.publisher() in _parents() and directory.identity.url == writer.directory.identity.url
+    return False
+
+
+def _parents() -> set[int]:
+    """Return who has started this process: a server of forks stands between the two."""
+    process = sys.modules.get("multiprocessing.process")
+    parent = process.parent_process() if process is not None else None
+    return {os.getppid()} | ({parent.pid} if parent is not None else set())
+
+
+def _had_children() -> bool:
+    """Whether this process has forked since it publishes, waited for the end of any child, or has a server fork."""
+    waited = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss > 0
+    return _process.forked or waited or "multiprocessing.popen_forkserver" in sys.modules
 
 
 def _publish(recorder: Recorder, writer: SpoolWriter) -> None:
@@ -200,10 +226,10 @@ def _say_what_waits() -> None:
     waiting: dict[Path, int] = {}
     runs: set[tuple[Path, Path]] = set()
     for settings, writer in _process.written:
-        if settings.publish == "thread" and not _left_to_parent(_key(settings)):
+        if settings.publish == "thread" and not _left_to_parent(settings, writer):
             waiting[settings.spool] = waiting.get(settings.spool, 0) + _unpublished(writer)
             runs.add((settings.spool, writer.directory.path.parent))
-    for spool, run in runs if _process.forked else ():
+    for spool, run in runs if _had_children() else ():
         waiting[spool] += _left_by_children(run)
     for spool, count in waiting.items():
         if count:
@@ -218,21 +244,26 @@ def _unpublished(writer: SpoolWriter) -> int:
 
 
 def _left_by_children(run: Path) -> int:
-    """Return how many records forked children have left in a run's folder."""
-    # Only who writes has need of it.
-    from sitewire.collectors.spool.directory import WriterDirectory  # noqa: PLC0415
-    from sitewire.collectors.spool.reader import unacknowledged  # noqa: PLC0415
+    """Return how many records children, or others who are gone, have left in a run's folder."""
+    from sitewire.collectors.spool.reader import unacknowledged  # noqa: PLC0415  only who writes has need of it
+
+    left = 0
+    for directory in _others(run):
+        with suppress(OSError, SubjectError):  # removed meanwhile, or no writer's: the others count all the same
+            if not directory.is_alive():
+                left += unacknowledged(directory, READ_AT_EXIT)
+    return left
+
+
+def _others(run: Path) -> list[WriterDirectory]:
+    """Return the directories of a run's folder that are not this process's."""
+    from sitewire.collectors.spool.directory import WriterDirectory  # noqa: PLC0415  only who writes has need of it
 
     own = {writer.directory.path for _, writer in _process.written}
     paths: set[Path] = set()
     with suppress(OSError):  # all of it has been sent and removed
         paths = set(run.iterdir()) - own
-    left = 0
-    for directory in map(WriterDirectory, paths):
-        with suppress(OSError, SubjectError):  # removed meanwhile, or no writer's: the others count all the same
-            if directory.identity.forked and not directory.is_alive():
-                left += unacknowledged(directory, READ_AT_EXIT)
-    return left
+    return list(map(WriterDirectory, paths))
 
 
 def _say(message: str) -> None:

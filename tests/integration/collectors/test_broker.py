@@ -150,6 +150,51 @@ async def test_a_forked_child_leaves_to_its_living_parent_what_a_broker_does_not
     assert "records wait" not in ended.err
 
 
+STARTED = """
+import multiprocessing, os, signal, subprocess, sys, time
+from sitewire.collectors import Run
+
+def work():
+    run = Run()
+    for step in range(100):
+        run.log_scalar("child", 1.0, step)
+
+def started(how):
+    if how == "program":
+        code = "import sys; sys.path.insert(0, sys.argv[1]); import program; program.work()"
+        subprocess.run([sys.executable, "-c", code, os.path.dirname(__file__)], check=True)
+    else:
+        child = multiprocessing.get_context(how).Process(target=work)
+        child.start()
+        child.join()
+
+if __name__ == "__main__":
+    run = Run()
+    run.log_scalar("parent", 1.0)
+    assert run.flush(20)
+    os.kill(int(sys.argv[2]), signal.SIGSTOP)
+    began = time.monotonic()
+    started(sys.argv[1])
+    print(time.monotonic() - began)
+    os.kill(int(sys.argv[2]), signal.SIGCONT)
+"""
+
+
+@pytest.mark.parametrize("how", ["spawn", "forkserver", "program"])
+async def test_a_child_that_was_not_forked_leaves_to_its_parent_what_a_broker_does_not_take_within_a_second(
+    train: Train, broker: NatsServer, tmp_path: Path, how: str
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(STARTED)
+    call = f"[sys.executable, {str(program)!r}, {how!r}, {str(broker.pid)!r}]"
+    ended = train(f"import subprocess, sys; sys.exit(subprocess.call({call}))", SITEWIRE_URL=broker.url)
+    assert ended.code == 0, ended.err
+    assert 0.9 < float(ended.out) < 4.0  # the exit timeout is 5
+    records = await _stored(broker)
+    assert sorted(record.name for record in records if record.kind is Kind.SCALAR) == ["child"] * 100 + ["parent"]
+    assert "records wait" not in ended.err
+
+
 async def test_a_parent_says_what_its_children_left_and_it_could_not_send(train: Train, broker: NatsServer) -> None:
     ended = train(stopped(broker, CHILDREN), SITEWIRE_URL=broker.url, SITEWIRE_EXIT_TIMEOUT="1.5")
     broker.resume()

@@ -14,7 +14,7 @@ from sitewire.broker_config.bucket import Bucket
 from sitewire.broker_config.names import PARKED_BUCKET
 from sitewire.schemas.receipt import StreamKey
 from sitewire.schemas.subject import RunKey
-from sitewire.workers import circuit, route
+from sitewire.workers import breaker, circuit, route
 from sitewire.workers.errors import PlaceDown, SinkUnavailable, Throttled
 from sitewire.workers.route import RoutePartition
 from support.memory_sink import MemorySink, Place, Running
@@ -67,6 +67,28 @@ async def tries(place: Tracker, count: int) -> None:
     async with asyncio.timeout(20):
         while len(place.tried) < count:
             await asyncio.sleep(0.01)
+
+
+async def test_of_many_new_runs_a_few_are_opened_at_a_time_and_one_that_is_open_waits_for_none_of_them(
+    client: Client, place: Tracker, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker, "PATIENCE", 60.0)
+    others = neighbours(20)
+    async with running():
+        await send(client, 0, 1)
+        await place.until(RUN, KEY, 1)
+        place.gate.clear()
+        for run in others:
+            await send(client, 0, 1, run=run)
+        while len(place.asked) <= breaker.NEWCOMERS:
+            await asyncio.sleep(0.01)
+        await send(client, 1, 5)
+        await place.until(RUN, KEY, 5)
+        assert place.asked > {RUN}
+        assert len(place.asked) == 1 + breaker.NEWCOMERS
+        place.gate.set()
+        for run in others:
+            await place.until(run, KEY, 1)
 
 
 async def test_while_it_is_down_few_attempts_are_made_and_nobody_is_parked(

@@ -83,7 +83,7 @@ def troubles(house: House) -> list[Trouble]:
     return [
         Trouble("MLflow's server is killed", house, lambda it: it.server.kill(), lambda it: it.server.start()),
         Trouble("it hangs", house, lambda it: it.server.pause(), lambda it: it.server.resume(), named=False),
-        Trouble("its name is not found", house, lambda it: it.names.touch(), lambda it: it.names.unlink()),
+        Trouble("its name is not found", house, _forget_name, _know_name),
         *[_says(house, status) for status in (500, 502, 503)],
         _says(house, 429, {"Retry-After": "2"}),
         _says(house, 401, {"WWW-Authenticate": "Basic"}),
@@ -110,6 +110,16 @@ def _slow(house: House, seconds: float) -> Trouble:
 
 def _set_slow(house: House, seconds: float) -> None:
     house.proxy.slow = seconds
+
+
+def _forget_name(house: House) -> None:
+    house.proxy.hangs_up = True
+    house.names.touch()
+
+
+def _know_name(house: House) -> None:
+    house.proxy.hangs_up = False
+    house.names.unlink()
 
 
 def _refuse(house: House) -> None:

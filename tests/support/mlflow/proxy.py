@@ -23,6 +23,7 @@ class Proxy:
         answers: what it says in the place of the server, one after another: a status, headers and a text.
         always: the same, to each request as long as it is set.
         slow: seconds that each request waits.
+        hangs_up: whether it closes a connection behind each answer: the next request looks for its name again.
         requests: method and path of those that came, and the status that they got.
     """
 
@@ -32,6 +33,7 @@ class Proxy:
     answers: list[tuple[int, dict[str, str], str]] = field(default_factory=list)
     always: tuple[int, dict[str, str], str] | None = None
     slow: float = 0.0
+    hangs_up: bool = False
     requests: list[tuple[str, str, int]] = field(default_factory=list)
 
     @property
@@ -55,6 +57,8 @@ def proxy_before(port: int) -> Iterator[Proxy]:
             for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(text)))
+            if proxy.hangs_up:
+                self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(text)
 

@@ -20,9 +20,13 @@ from sitewire.broker_config.errors import BrokerError
 from sitewire.workers.circuit import Circuit, Permit, State
 from sitewire.workers.errors import GivenUp, PlaceDown
 from sitewire.workers.outage import MOST_ROUTES, MOST_WHY, Outage
+from sitewire.workers.slots import Slots
 
 AFTER_YOU: Final = 0.1  # seconds that a run which fails leaves the probe to one that may not
 UNASKED: Final = 15.0  # seconds behind a pause, without an attempt; longer than a run waits between two
+
+NEWCOMERS: Final = 3  # runs that are opened at once: fewer than any sink's threads
+PATIENCE: Final = 2.0  # seconds after which one gives its place to another: it may wait for a tracker that hangs
 
 _logger = logging.getLogger("sitewire.worker")
 
@@ -44,6 +48,10 @@ class Breaker:
     Args:
         place: for people.
         circuit: when to try.
+
+    Attributes:
+        newcomers: where a run waits that is not open in the sink, so that those which are do not wait behind thousands:
+            whoever may publish can begin so many at once.
     """
 
     def __init__(self, place: str = "the place", circuit: Circuit | None = None) -> None:
@@ -53,6 +61,7 @@ class Breaker:
         self._why = ""
         self._waiting: set[asyncio.Event] = set()
         self._worked_at = 0.0  # on the monotonic clock
+        self.newcomers = Slots(NEWCOMERS, PATIENCE)
 
     @property
     def open(self) -> bool:

@@ -8,7 +8,8 @@ record is left: that one goes to the dead letters, and is planned as one of them
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 
 from sitewire.broker_config.backoff import Backoff
@@ -21,9 +22,10 @@ from sitewire.schemas.receipt import Position, StreamKey
 from sitewire.schemas.subject import RunKey
 from sitewire.workers.arrival import Arrival
 from sitewire.workers.bisecting import Bisecting, Culprit
+from sitewire.workers.breaker import Attempt
 from sitewire.workers.circuit import Permit
 from sitewire.workers.decisions import NONE_DECIDED, Decisions
-from sitewire.workers.errors import BatchRefused, PlaceDown, WorkerError
+from sitewire.workers.errors import BatchRefused, GivenUp, PlaceDown, WorkerError
 from sitewire.workers.patience import Patience
 from sitewire.workers.plan import Plan, make_plan
 from sitewire.workers.point import Point, reached
@@ -86,15 +88,15 @@ class RunWriter:
         duplicates = 0 if self._going_on else None
         while True:
             heed_cancellation()
-            permit = await self._admitted(backoff)
             try:
-                async with self._context.breaker.attempt(permit, self._trouble.row) as attempt:
-                    sink = await self._opened()
+                async with self._attempt(backoff) as (sink, attempt):
                     plan = await self._plan(sink, held)
                     duplicates = plan.duplicates if duplicates is None else duplicates
                     part = self._bisecting.part(plan)
                     passed = await self._commit(sink, part)
                     attempt.proven = bool(part.deliveries)  # without any, the tracker may not have been asked
+            except GivenUp:
+                raise
             except (WorkerError, BrokerError) as error:
                 self._trouble.met(str(error), quiet=isinstance(error, PlaceDown))
             except Exception as error:  # noqa: BLE001  a fault of ours or of a library must not take other runs down with it
@@ -119,11 +121,12 @@ class RunWriter:
         backoff = Backoff(first=0.1, most=5.0)
         while True:
             heed_cancellation()
-            permit = await self._admitted(backoff)
             try:
-                async with self._context.breaker.attempt(permit, self._trouble.row) as attempt:
-                    await (await self._opened()).conclude(ending)
+                async with self._attempt(backoff) as (sink, attempt):
+                    await sink.conclude(ending)
                     attempt.proven = True
+            except GivenUp:
+                raise
             except (WorkerError, BrokerError) as error:
                 self._trouble.met(str(error), quiet=isinstance(error, PlaceDown))
             except Exception as error:  # noqa: BLE001  a fault of ours or of a library must not take other runs down with it
@@ -149,15 +152,22 @@ class RunWriter:
         if sink is not None:
             await sink.close()
 
+    @asynccontextmanager
+    async def _attempt(self, backoff: Backoff) -> AsyncIterator[tuple[RunSink, Attempt]]:
+        """Have the run open in the sink for one attempt: at once, or if it is not, when its turn has come."""
+        permit, breaker = await self._admitted(backoff), self._context.breaker
+        turn = nullcontext() if self._sink is not None else breaker.newcomers.one()
+        async with breaker.attempt(permit, self._trouble.row) as attempt, turn:
+            self._trouble.begun()
+            yield await self._opened(), attempt
+
     async def _admitted(self, backoff: Backoff) -> Permit:
-        """Wait until the place may be tried, and note that an attempt begins."""
+        """Wait until the place may be tried."""
         heed_cancellation()
         if self._context.breaker.open:
             backoff.reset()  # the pause is the place's
         failing = self._trouble.row is not None
-        permit = await self._context.breaker.admit(self._patience.ended, self._trouble.excused, failing=failing)
-        self._trouble.begun()
-        return permit
+        return await self._context.breaker.admit(self._patience.ended, self._trouble.excused, failing=failing)
 
     async def _opened(self) -> RunSink:
         if self._sink is None:

@@ -147,6 +147,8 @@ class Collector:
                 self._called.clear()
 
     async def _scan(self, group: asyncio.TaskGroup, places: asyncio.Semaphore) -> None:
+        if self._asked:
+            self._retry_at.clear()  # whoever asks goes by what is there now
         self._asked, self._scanning = False, True
         for directory in await asyncio.to_thread(self._find):
             self._start(group, Charge(directory), places)
@@ -159,7 +161,8 @@ class Collector:
         found: list[WriterDirectory] = []
         there = discover(self._root, lambda error: self._fail(Path(error.filename or self._root), error))
         for path in self._finished.keys() - {directory.path for directory in there}:
-            del self._finished[path], self._retry_at[path]
+            del self._finished[path]
+            self._retry_at.pop(path, None)
             self._told.pop(path, None)
         for directory in there:
             try:

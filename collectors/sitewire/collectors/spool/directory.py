@@ -90,6 +90,14 @@ class WriterDirectory:
         """
         return lock.is_held(self._alive)
 
+    def publisher(self) -> int | None:
+        """Return the process id of another process that publishes it; None where none does, or the system does not say.
+
+        Raises:
+            OSError: the file system has no locks.
+        """
+        return lock.holder(self._draining)
+
     def last_written(self) -> float:
         """Return when the writer's files were last written to, seconds since the epoch; 0.0 where there are none.
 

@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import struct
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeAlias
 
 _Inode: TypeAlias = tuple[int, int]
+
+_FLOCK: Final = "hhqqi0q"
+"""The kernel's ``struct flock``: type, whence, start, length, process id, and what fills it up."""
 
 _held: Final[dict[_Inode, tuple[int, Path]]] = {}
 """Descriptor and path of each; the path as it was when the lock was taken."""
@@ -77,6 +82,29 @@ def is_held(path: Path) -> bool:
             return not _try(fd, fcntl.LOCK_SH)  # shared: two that ask at once do not see each other
         finally:
             os.close(fd)
+
+
+def holder(path: Path) -> int | None:
+    """Return the process id of another process that has the lock.
+
+    None if nobody has it, or this process, or if the system does not say: it does on Linux, of its own processes.
+
+    Raises:
+        OSError: the file cannot be opened or has no locks.
+    """
+    if sys.platform != "linux":
+        return None
+    with _mutex:
+        inode = _inode(path)
+        if inode is None or inode in _held:
+            return None
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            answer = fcntl.fcntl(fd, fcntl.F_GETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        finally:
+            os.close(fd)
+    kind, _, _, _, pid = struct.unpack(_FLOCK, answer)
+    return pid if kind != fcntl.F_UNLCK and pid > 0 else None
 
 
 def _try(fd: int, operation: int) -> bool:

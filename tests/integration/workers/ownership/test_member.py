@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import shutil
-import signal
 
 import pytest
 from nats.aio.client import Client
@@ -98,10 +96,10 @@ async def test_the_lease_is_counted_from_before_the_renewal_was_sent(
     member: Membership, nats_server: NatsServer
 ) -> None:
     await member.renew()
-    os.kill(nats_server.pid, signal.SIGSTOP)
+    nats_server.pause()
     renewing = asyncio.create_task(member.renew())
     await asyncio.sleep(0.2)
-    os.kill(nats_server.pid, signal.SIGCONT)
+    nats_server.resume()
     await renewing
     assert member.left() <= lease.LEASE - 0.2
 
@@ -111,11 +109,11 @@ async def test_a_broker_that_does_not_answer_leaves_the_lease_as_it_is(
 ) -> None:
     await member.renew()
     before = member.left()
-    os.kill(nats_server.pid, signal.SIGSTOP)
+    nats_server.pause()
     with pytest.raises(BrokerError):
         await member.renew()
     assert member.left() < before
-    os.kill(nats_server.pid, signal.SIGCONT)
+    nats_server.resume()
 
 
 async def test_a_key_from_an_old_copy_of_the_store_is_none(

@@ -142,13 +142,16 @@ def from_code(code: str, text: str) -> WorkerError:
 _STATEMENT: Final = re.compile(r"\s*(?:\[SQL: |\(Background on this error at: ).*", re.DOTALL)
 """What SQLAlchemy puts behind a database's own words: the statement, its parameters, and a link."""
 
+_AUTOFLUSH: Final = re.compile(r"\(raised as a result of [^)]*\)\s*")
+"""What it puts before them."""
+
 _TITLE: Final = re.compile(r"<title>(.*?)</title>", re.DOTALL | re.IGNORECASE)
 
 
 def shortened(text: str) -> str:
     """Return what is worth reading of an error's text."""
     page = _TITLE.search(text)  # somebody else's: a proxy's, or the wrong server's
-    plain = " ".join((page[1] if page else _STATEMENT.sub("", text)).split())
+    plain = " ".join((page[1] if page else _STATEMENT.sub("", _AUTOFLUSH.sub("", text))).split())
     return plain if len(plain) <= MOST_SAID else f"{plain[:MOST_SAID]}..."
 
 
