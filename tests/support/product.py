@@ -65,6 +65,13 @@ class Process:
             return True
         return Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2][0] == "T"
 
+    def catches(self, number: signal.Signals) -> bool:
+        """Whether it has a handler for a signal by now."""
+        if not self.running:
+            return False
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return bool(int(status.partition("SigCgt:")[2].split()[0], 16) >> (number - 1) & 1)
+
     @property
     def output(self) -> str:
         return self.log.read_text(errors="replace")

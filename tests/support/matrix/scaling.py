@@ -12,7 +12,7 @@ from typing import Final
 from support.matrix.processes import Happening, halt
 from support.matrix.row import FULL
 from support.matrix.stand import Stand
-from support.product import Process
+from support.product import Process, until
 
 HANGS = 60.0 if FULL else 9.0  # seconds: longer than a lease (6) and, in full, than any deadline of the client
 PHASE = 8.0 if FULL else 2.0
@@ -87,9 +87,9 @@ def _virtual(pid: int) -> int:
 
 
 def _end(process: Process) -> None:
-    code = process.stop()
-    # One that has said nothing was still importing: the signal has ended it as it ends any program.
-    assert code == 0 or (code == -signal.SIGTERM and not process.output), process.output
+    # One that is still importing is ended as any program is.
+    until(lambda: process.catches(signal.SIGTERM) or not process.running, lambda: process.output)
+    assert process.stop() == 0, process.output
 
 
 _SIDECARS_MAY: Final = (0, 1)
