@@ -195,6 +195,43 @@ async def test_a_child_that_was_not_forked_leaves_to_its_parent_what_a_broker_do
     assert "records wait" not in ended.err
 
 
+LOOKED_AT_AGAIN = """
+import asyncio, atexit, os, time
+from pathlib import Path
+from sitewire.collectors import Run, lifecycle
+from sitewire.collectors.publisher.drain import Drain
+
+drained, drain = set(Path(os.environ["SITEWIRE_SPOOL"]).glob("*/*/*")), Drain.run
+async def hang(self):
+    await (asyncio.Event().wait() if self.directory.path in drained else drain(self))
+Drain.run = hang
+
+run = Run()
+run.log_scalar("second", 1.0)
+child = os.fork()
+if child == 0:
+    run.log_scalar("child", 1.0)
+    raise SystemExit
+os.waitpid(child, 0)
+atexit.unregister(lifecycle.at_exit)
+began = time.monotonic()
+lifecycle.at_exit()
+print(time.monotonic() - began)
+"""
+
+
+async def test_who_ends_does_not_wait_for_a_second_look_at_what_others_had_drained(
+    train: Train, broker: NatsServer
+) -> None:
+    first = train("from sitewire.collectors import Run; Run().log_scalar('first', 1.0)", SITEWIRE_URL=broker.url)
+    assert first.code == 0, first.err
+    second = train(LOOKED_AT_AGAIN, SITEWIRE_URL=broker.url)
+    assert second.code == 0, second.err
+    assert float(second.out) < 3.0  # the exit timeout is 5
+    names = {record.name for record in await _stored(broker) if record.kind is Kind.SCALAR}
+    assert names == {"first", "second", "child"}
+
+
 async def test_a_parent_says_what_its_children_left_and_it_could_not_send(train: Train, broker: NatsServer) -> None:
     ended = train(stopped(broker, CHILDREN), SITEWIRE_URL=broker.url, SITEWIRE_EXIT_TIMEOUT="1.5")
     broker.resume()

@@ -21,6 +21,7 @@ from sitewire.schemas.record import RecordClass
 
 SCAN_INTERVAL = 2.0  # seconds between two looks for writers that came or died
 MOST_AT_ONCE = 64  # drains of dead writers; bounds memory and open files, the others wait their turn
+MOST_AGAIN = 8  # looks at writers that were drained before; a shared spool has hundreds, and they have time
 
 Progress = Callable[[Mapping[RecordClass, int]], None]
 
@@ -49,11 +50,13 @@ class Charge:
         directory: the writer's.
         refusals: asked for what its log calls refused, by reason; None if the writer is another process's.
         on_progress: told what is published, per class, after each acknowledgement.
+        again: somebody has drained it before; it is looked at once more, since the broker may have lost what it had.
     """
 
     directory: WriterDirectory
     refusals: Callable[[], Mapping[str, int]] | None = None
     on_progress: Progress = lambda _: None
+    again: bool = False
 
 
 class Collector:
@@ -94,6 +97,9 @@ class Collector:
         self._before = 0
         self._own: dict[Path, Charge] = {}
         self._tasks: dict[Path, asyncio.Task[None]] = {}
+        self._again: set[Path] = set()
+        self._places = asyncio.Semaphore(MOST_AT_ONCE)
+        self._places_again = asyncio.Semaphore(MOST_AGAIN)
         self._finished: dict[Path, int] = {}
         self._retry_at: dict[Path, float] = {}
         self._asked = False
@@ -102,8 +108,8 @@ class Collector:
 
     @property
     def sending(self) -> bool:
-        """Whether anything of anybody is being drained."""
-        return bool(self._tasks)
+        """Whether anything of anybody is being drained for the first time."""
+        return bool(self._tasks.keys() - self._again)
 
     def look_now(self) -> int:
         """Have the spool looked through at once; that has been done when ``scans`` is above what is returned."""
@@ -132,33 +138,32 @@ class Collector:
 
     async def run(self) -> None:
         """Find and drain, until cancelled."""
-        places = asyncio.Semaphore(MOST_AT_ONCE)
         next_scan = 0.0
         async with asyncio.TaskGroup() as group:
             while True:
                 for charge in self._own.values():
-                    self._start(group, charge, places)
+                    self._start(group, charge)
                 if self._asked or time.monotonic() >= next_scan:
-                    await self._scan(group, places)
+                    await self._scan(group)
                     next_scan = time.monotonic() + SCAN_INTERVAL
                 with suppress(TimeoutError):
                     async with asyncio.timeout(next_scan - time.monotonic()):
                         await self._called.wait()
                 self._called.clear()
 
-    async def _scan(self, group: asyncio.TaskGroup, places: asyncio.Semaphore) -> None:
+    async def _scan(self, group: asyncio.TaskGroup) -> None:
         if self._asked:
             self._retry_at.clear()  # whoever asks goes by what is there now
         self._asked, self._scanning = False, True
-        for directory in await asyncio.to_thread(self._find):
-            self._start(group, Charge(directory), places)
+        for charge in await asyncio.to_thread(self._find):
+            self._start(group, charge)
         self._scanning = False
         self.scans += 1
         self.news.set()
 
-    def _find(self) -> list[WriterDirectory]:
+    def _find(self) -> list[Charge]:
         """Return what is ours to drain, and remove what is past its time. Blocks."""
-        found: list[WriterDirectory] = []
+        found: list[Charge] = []
         there = discover(self._root, lambda error: self._fail(Path(error.filename or self._root), error))
         for path in self._finished.keys() - {directory.path for directory in there}:
             del self._finished[path]
@@ -173,7 +178,7 @@ class Collector:
             except (OSError, SubjectError, SpoolError) as error:
                 self._fail(directory.path, error)
             else:
-                found.append(directory)
+                found.append(Charge(directory, again=directory.path not in self._finished and directory.drained))
         return found
 
     def _remove_expired(self, directory: WriterDirectory) -> bool:
@@ -184,23 +189,26 @@ class Collector:
             directory.remove()
         return True
 
-    def _start(self, group: asyncio.TaskGroup, charge: Charge, places: asyncio.Semaphore) -> None:
+    def _start(self, group: asyncio.TaskGroup, charge: Charge) -> None:
         path = charge.directory.path
         # One drained before this connection is looked at once more: the broker may have lost what it had.
         drained = self._finished.get(path) == self._link.generation
         if path in self._tasks or drained or time.monotonic() < self._retry_at.get(path, 0):
             return
         self._retry_at[path] = time.monotonic() + SCAN_INTERVAL
-        task = group.create_task(self._drain_in_turn(charge, places), name=f"drain {path.name}")
+        task = group.create_task(self._drain_in_turn(charge), name=f"drain {path.name}")
         self._tasks[path] = task
+        if charge.again:
+            self._again.add(path)
         task.add_done_callback(lambda _: self._ended(path))
 
     def _ended(self, path: Path) -> None:
         self._tasks.pop(path, None)
+        self._again.discard(path)
         self.news.set()
 
-    async def _drain_in_turn(self, charge: Charge, places: asyncio.Semaphore) -> None:
-        path = charge.directory.path
+    async def _drain_in_turn(self, charge: Charge) -> None:
+        path, places = charge.directory.path, self._places_again if charge.again else self._places
         try:
             # A living writer's drain ends with the writer: in turn, it would keep others waiting for as long.
             living = await asyncio.to_thread(charge.directory.is_alive)

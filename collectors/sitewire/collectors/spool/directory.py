@@ -107,6 +107,11 @@ class WriterDirectory:
         return min(max(map(_modified, files)), time.time())
 
     @property
+    def drained(self) -> bool:
+        """Whether some publisher has had everything of it acknowledged, its writer being dead."""
+        return self.cursor_file.load().drained.wall > 0
+
+    @property
     def expired(self) -> bool:
         """Whether nothing here is of use any more: dead, all acknowledged, and that long enough ago."""
         return self.cursor_file.load().drained.is_past(HORIZON_SECONDS) and not self.is_alive()
