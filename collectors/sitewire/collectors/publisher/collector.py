@@ -21,7 +21,7 @@ from sitewire.schemas.record import RecordClass
 
 SCAN_INTERVAL = 2.0  # seconds between two looks for writers that came or died
 MOST_AT_ONCE = 64  # drains of dead writers; bounds memory and open files, the others wait their turn
-MOST_AGAIN = 8  # looks at writers that were drained before; a shared spool has hundreds, and they have time
+MOST_AGAIN = 2  # looks at writers that were drained before; a shared spool has hundreds, and training goes first
 
 Progress = Callable[[Mapping[RecordClass, int]], None]
 
